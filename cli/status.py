@@ -1,0 +1,73 @@
+"""`daftar status`: how much waits to be carried to the other side, and what needs a person."""
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import json
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from archive import messages, queue
+from archive.db import open_database
+from archive.model import QueueRow
+from config import Config, load
+
+MEANING = {
+    "unsure": "may have been sent; a person decides",
+    "failed": "given up after retries; a notice was posted in the room",
+}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What `daftar status` takes."""
+    parser.add_argument("--config", default="config.yaml", help="the configuration file")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print how things stand; 1 when something is stuck, so that a monitor may ask."""
+    config = load(args.config)
+    found = asyncio.run(status(config))
+    if args.json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        print(as_text(found, ZoneInfo(config.timezone)))
+    return 1 if found["stuck"] else 0
+
+
+async def status(config: Config) -> dict[str, Any]:
+    """`waiting`: rows to be carried; `lanes`: lanes that hold some; `stuck`: rows that need a
+    person; `record`: counts of the record. Raises ArchiveError."""
+    db = await open_database(config.database_url)
+    try:
+        stuck: list[QueueRow] = await queue.stuck(db)
+        return {
+            "waiting": await queue.depth(db),
+            "lanes": {"to Matrix": len(await queue.lanes(db, "in:")),
+                      "to WhatsApp": len(await queue.lanes(db, "out:"))},
+            "stuck": [dataclasses.asdict(row) for row in stuck],
+            "record": await messages.stats(db),
+        }
+    finally:
+        await db.close()
+
+
+def as_text(found: dict[str, Any], zone: ZoneInfo) -> str:
+    """A few lines for a person."""
+    lines = [f"Waiting to be carried: {found['waiting']}"]
+    lines += [f"  groups with something to go {way}: {count}"
+              for way, count in found["lanes"].items() if count]
+    lines += [f"Stuck: {len(found['stuck'])}"]
+    lines += [f"  {row['lane']} no. {row['id']}: {row['state']} after {row['tries']} tries: "
+              f"{MEANING.get(row['state'], '')}" for row in found["stuck"]]
+    record = dict(found["record"])
+    last = record.pop("last_received_at", 0)
+    lines += ["The record:", *(f"  {key}: {value}" for key, value in record.items())]
+    lines += [f"  last received: {_when(last, zone) if last else 'nothing yet'}"]
+    return "\n".join(lines)
+
+
+def _when(at: int, zone: ZoneInfo) -> str:
+    return datetime.fromtimestamp(at / 1000, zone).strftime("%Y-%m-%d %H:%M:%S %Z")

@@ -1,0 +1,329 @@
+"""The configuration: one YAML file, read into frozen dataclasses.
+
+Every key is declared here and nowhere else; docs/config.md and config.example.yaml are held to this
+file by a test. Any key whose field is marked secret may instead be given as KEY_file (the path of a
+file that holds it), and any key at all by the environment: DAFTAR_SECTION_KEY.
+"""
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import re
+import reprlib
+import typing
+import zoneinfo
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text names the file, the key and what to do."""
+
+
+EXAMPLE_MARK = "CHANGE-ME"  # no value that contains it is accepted
+
+
+def _doc(text: str, default: Any = dataclasses.MISSING, *, secret: bool = False) -> Any:
+    metadata = {"doc": text, "secret": secret}
+    if default is dataclasses.MISSING:
+        return field(metadata=metadata)
+    if callable(default):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Homeserver:
+    """The Matrix homeserver."""
+
+    url: str = _doc("Where the bridge, the bot and the archive page reach the homeserver.")
+    name: str = _doc("The server name: the part after the colon in user ids.")
+    public_url: str = _doc("The address that people type into Element; url when empty.", "")
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """The bridge's appservice."""
+
+    as_token: str = _doc("Secret the bridge shows the homeserver.", secret=True)
+    hs_token: str = _doc("Secret the homeserver shows the bridge.", secret=True)
+    host: str = _doc("Address the bridge listens on for the homeserver.", "127.0.0.1")
+    port: int = _doc("Port the bridge listens on for the homeserver.", 29400)
+    url: str = _doc("How the homeserver reaches the bridge; http://HOST:PORT when empty.", "")
+    id: str = _doc("The appservice's id in the registration.", "daftar-bridge")
+    bot: str = _doc("Localpart of the bridge's own user, to whom admins write !wa commands.",
+                    "whatsapp")
+    ghost_prefix: str = _doc("Localparts of WhatsApp senders begin with this.", "wa_")
+    ghost_name: str = _doc("Display name of a ghost; fields: name, phone.", "{name} (WhatsApp)")
+    relay: str = _doc("How a staff member's message appears on WhatsApp; fields: name, text.",
+                      "*{name}*: {text}")
+    space: str = _doc("Name of the department's space.", "Department groups")
+    admins: tuple[str, ...] = _doc("Matrix ids that may link a phone and get alerts.", tuple)
+    staff: tuple[str, ...] = _doc("Matrix ids that are invited to every mirrored room.", tuple)
+    groups: tuple[str, ...] = _doc("WhatsApp groups to mirror, by JID or exact name; * for all.",
+                                   lambda: ("*",))
+    retries: int = _doc("Tries before a failed message becomes a notice.", 8)
+
+
+@dataclass(frozen=True)
+class WhatsApp:
+    """The WhatsApp link."""
+
+    name: str = _doc("Name of the link; its session and journal are files of that name.", "main")
+    device_name: str = _doc("How the link is shown in the phone's list of linked devices.",
+                            "Daftar")
+    environment: dict[str, str] = _doc(
+        "Environment of the link's process, e.g. HTTPS_PROXY.", dict)
+
+
+@dataclass(frozen=True)
+class Bot:
+    """The governance bot, an appservice user of its own."""
+
+    as_token: str = _doc("Secret the bot shows the homeserver.", secret=True)
+    hs_token: str = _doc("Unused by the bot, but the homeserver wants one.", secret=True)
+    id: str = _doc("The appservice's id in the registration.", "daftar-bot")
+    user: str = _doc("Localpart of the bot's user.", "daftar")
+    prefix: str = _doc("What commands begin with.", "!")
+    department: str = _doc("Abbreviation in case numbers.", "SED")
+
+    @property
+    def sender(self) -> str:
+        """Localpart of the bot's appservice itself, as whom nobody ever speaks: Synapse refuses
+        /sync to an appservice's sender, so the bot's user is another one of its namespace."""
+        return f"{self.user}-appservice"
+
+
+@dataclass(frozen=True)
+class Web:
+    """The archive's pages."""
+
+    host: str = _doc("Address the archive pages listen on.", "127.0.0.1")
+    port: int = _doc("Port the archive pages listen on.", 29480)
+    public_url: str = _doc("The address people type; http://HOST:PORT when empty.", "")
+    readers: tuple[str, ...] = _doc(
+        "Matrix ids that may read the archive, beside bridge.admins and bridge.staff.", tuple)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything the house needs to know."""
+
+    homeserver: Homeserver = _doc("The Matrix homeserver.")
+    bridge: Bridge = _doc("The bridge's appservice.")
+    bot: Bot = _doc("The governance bot.")
+    data: Path = _doc("Folder for the session, the journal, media and the embedded database.",
+                      lambda: Path("data"))
+    database: str = _doc(
+        "sqlite:PATH or postgresql://USER:PASSWORD@HOST/NAME; DATA/daftar.sqlite when empty.",
+        "", secret=True)
+    whatsapp: WhatsApp = _doc("The WhatsApp link.", WhatsApp)
+    web: Web = _doc("The archive's pages.", Web)
+    timezone: str = _doc("Time zone in which dates are shown and read.", "Asia/Karachi")
+
+    @property
+    def database_url(self) -> str:
+        """The database, with the embedded default filled in."""
+        return self.database or f"sqlite:{self.data / 'daftar.sqlite'}"
+
+    def user_id(self, localpart: str) -> str:
+        """The Matrix id of a localpart on this homeserver."""
+        return f"@{localpart}:{self.homeserver.name}"
+
+
+def load(path: Path | str, env: Mapping[str, str] = os.environ) -> Config:
+    """Read a configuration file. Raises ConfigError with one sentence that names file and key."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: there is no such file; `daftar init` writes one, or name it with --config"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    try:
+        values = yaml.load(text, _Loader)  # a safe loader
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not YAML: {_one_line(error)}") from None
+    return from_values({} if values is None else values, where=str(path), env=env,
+                       base=path.parent)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader, which also refuses a key that stands twice: the second would win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = getattr(key_node, "value", None)
+            if isinstance(key, str) and key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice in one section", key_node.start_mark)
+            seen.add(key if isinstance(key, str) else id(key_node))
+        return super().construct_mapping(node, deep)
+
+
+def from_values(
+    values: Any, *, where: str = "configuration", env: Mapping[str, str] = os.environ,
+    base: Path = Path(),
+) -> Config:
+    """Build a Config from parsed YAML; `where` is named in errors, `base` is the folder that
+    relative paths start from. Raises ConfigError."""
+    config = _build(Config, values, "", where, env, base)
+    database = config.database
+    if database.startswith("sqlite:"):
+        database = f"sqlite:{base / database.removeprefix('sqlite:')}"
+    config = dataclasses.replace(config, data=base / config.data, database=database)
+    for key, problem in _problems(config):
+        raise ConfigError(f"{where}: {key} {problem}")
+    return config
+
+
+_USER_ID = re.compile(r"@[^:\s]+:\S+")
+_LOCALPART = re.compile(r"[a-z0-9._=/+-]+")
+
+
+def _problems(config: Config) -> Iterable[tuple[str, str]]:
+    """Values of the right type that cannot work: (key, what is wrong)."""
+    home, bridge, bot, web = config.homeserver, config.bridge, config.bot, config.web
+    for key, url in (("homeserver.url", home.url), ("homeserver.public_url", home.public_url),
+                     ("bridge.url", bridge.url), ("web.public_url", web.public_url)):
+        if (url or key == "homeserver.url") and not re.match(r"https?://[^/\s]+", url):
+            yield key, f"must begin with http:// or https:// and a host, not be {url!r}"
+    if not re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", home.name):
+        yield "homeserver.name", f"must be a server name such as example.org, not {home.name!r}"
+    for key, port in (("bridge.port", bridge.port), ("web.port", web.port)):
+        if port > 65535:
+            yield key, f"must be a port, at most 65535, not {port}"
+    for key, localpart in (("bridge.bot", bridge.bot), ("bot.user", bot.user),
+                           ("bridge.ghost_prefix", bridge.ghost_prefix)):
+        if not _LOCALPART.fullmatch(localpart):
+            yield key, ("must be made of lower case letters, digits and . _ = - / +, "
+                        f"not be {localpart!r}")
+    for key, users in (("bridge.admins", bridge.admins), ("bridge.staff", bridge.staff),
+                       ("web.readers", web.readers)):
+        for user in users:
+            if not _USER_ID.fullmatch(user):
+                yield key, f"must hold Matrix ids such as @name:{home.name}, not {user!r}"
+    for key, template, fields in (("bridge.ghost_name", bridge.ghost_name, ("name", "phone")),
+                                  ("bridge.relay", bridge.relay, ("name", "text"))):
+        try:
+            template.format(**dict.fromkeys(fields, "x"))
+        except (KeyError, IndexError, ValueError, AttributeError):
+            yield key, f"may only use the fields {{{'}, {'.join(fields)}}}, not {template!r}"
+    if not re.fullmatch(r"[A-Z]{2,8}", bot.department):
+        yield "bot.department", f"must be two to eight capital letters, not {bot.department!r}"
+    if not bot.prefix.strip():
+        yield "bot.prefix", "must not be empty: every message would be a command"
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", config.whatsapp.name):
+        yield "whatsapp.name", ("becomes a folder: letters, digits, - and _ only, not "
+                                f"{config.whatsapp.name!r}")
+    tokens = {"bridge.as_token": bridge.as_token, "bridge.hs_token": bridge.hs_token,
+              "bot.as_token": bot.as_token, "bot.hs_token": bot.hs_token}
+    for key, token in tokens.items():
+        if not token:
+            yield key, "is empty"
+    if bridge.as_token == bot.as_token:
+        yield "bot.as_token", "must differ from bridge.as_token: it tells the homeserver who calls"
+    if config.database and not config.database.startswith(
+            ("sqlite:", "postgresql://", "postgres://")):
+        yield "database", "must begin with sqlite: or postgresql://"
+    try:
+        zoneinfo.ZoneInfo(config.timezone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        yield "timezone", f"must be a time zone such as Asia/Karachi, not {config.timezone!r}"
+
+
+def _build(cls: type, values: Any, prefix: str, where: str, env: Mapping[str, str],
+           base: Path) -> Any:
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where}: {prefix.rstrip('.') or 'the file'} must be made of "
+                          f"`KEY: value` lines, not {reprlib.repr(values)}")
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    hints = typing.get_type_hints(cls)
+    allowed = {*fields, *(f"{n}_file" for n, f in fields.items() if f.metadata["secret"])}
+    for key in values:
+        if key not in allowed:
+            raise ConfigError(f"{where}: {prefix}{key} is not a known key{_nearest(key, allowed)}")
+    built = {}
+    for name, spec in fields.items():
+        key, kind = prefix + name, hints[name]
+        if dataclasses.is_dataclass(kind):
+            given = values.get(name)
+            built[name] = _build(kind, {} if given is None else given, key + ".", where, env, base)
+            continue
+        raw = _value(values, name, key, where, env, base)
+        if raw is not None:
+            built[name] = _convert(raw, kind, key, where, spec.metadata["secret"])
+        elif spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
+            raise ConfigError(f"{where}: {key} is missing: {spec.metadata['doc']}")
+    return cls(**built)
+
+
+def _value(values: dict[str, Any], name: str, key: str, where: str, env: Mapping[str, str],
+           base: Path) -> Any:
+    from_env = env.get("DAFTAR_" + key.replace(".", "_").upper())
+    if from_env is not None:
+        return from_env
+    secret_file = values.get(name + "_file")
+    if secret_file is not None:
+        if values.get(name) is not None:
+            raise ConfigError(f"{where}: give either {key} or {key}_file, not both")
+        try:
+            return (base / str(secret_file)).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{where}: {key}_file cannot be read: {error}") from None
+    return values.get(name)
+
+
+def _convert(raw: Any, kind: Any, key: str, where: str, secret: bool = False) -> Any:
+    if isinstance(raw, str) and EXAMPLE_MARK in raw:
+        raise ConfigError(f"{where}: {key} still holds the example's value; put your own there")
+    if kind in (str, Path) and isinstance(raw, (str, int)) and not isinstance(raw, bool):
+        return kind(str(raw))
+    if kind is int and not isinstance(raw, bool) and str(raw).strip().isdigit():
+        return int(raw)
+    if kind is bool and str(raw).lower() in ("true", "false", "yes", "no"):
+        return str(raw).lower() in ("true", "yes")
+    origin = typing.get_origin(kind)
+    if origin is tuple:
+        items = [part.strip() for part in raw.split(",")] if isinstance(raw, str) else raw
+        if isinstance(items, list) and all(isinstance(item, str) for item in items):
+            for item in items:
+                _convert(item, str, key, where)
+            return tuple(item for item in items if item)
+    if origin is dict:
+        pairs = _pairs(raw) if isinstance(raw, str) else raw
+        if isinstance(pairs, dict):
+            return {str(k): _convert(v, str, f"{key}.{k}", where) for k, v in pairs.items()}
+    shown = "what stands there" if secret else reprlib.repr(raw)
+    raise ConfigError(f"{where}: {key} must be {_KINDS.get(origin or kind, kind)}, not {shown}")
+
+
+def _pairs(text: str) -> dict[str, str] | None:
+    """`NAME=value,NAME=value`, as the environment gives them; None when it is not that."""
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if not all(name.strip() and equals for name, equals, _ in pairs):
+        return None
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+_KINDS: dict[Any, str] = {
+    str: "text", Path: "a path", int: "a whole number", bool: "true or false",
+    tuple: "a list of texts", dict: "`NAME: value` lines",
+}
+
+
+def _nearest(key: str, allowed: set[str]) -> str:
+    near = difflib.get_close_matches(str(key), sorted(allowed), 1)
+    return f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(sorted(allowed))}"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,53 @@
+"""Fixtures for every test: both databases."""
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from archive.db import Database, open_database
+from tests import postgres
+
+pytest_plugins = ["tests.homeserver"]
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[str]:
+    """URL of a throw-away PostgreSQL cluster, without a database name."""
+    try:
+        running = postgres.cluster()
+        url = running.__enter__()
+    except postgres.PostgresMissing as missing:
+        pytest.fail(str(missing), pytrace=False)
+    try:
+        yield url
+    finally:
+        running.__exit__(None, None, None)
+
+
+@pytest.fixture
+async def postgres_url(postgres_cluster: str) -> AsyncIterator[str]:
+    """URL of a fresh, empty PostgreSQL database."""
+    async with postgres.fresh_database(postgres_cluster) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """URL of a fresh archive: the test runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:{tmp_path / 'archive.sqlite'}"
+    else:
+        async with postgres.fresh_database(request.getfixturevalue("postgres_cluster")) as url:
+            yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A fresh archive, open, on SQLite and on PostgreSQL."""
+    db = await open_database(database_url)
+    try:
+        yield db
+    finally:
+        await db.close()
