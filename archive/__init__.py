@@ -1,0 +1,1 @@
+"""The record: the ground floor. Imports nothing of ours but itself."""
