@@ -1,0 +1,45 @@
+"""Entry of the link's child process: `python -m bridge.link --folder … --fd N --device-name …`.
+
+Started by parent.Link and by nobody else; `--fd` is its end of a Unix socket pair.
+"""
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import socket
+import sys
+
+from bridge.link.child import Child
+
+
+async def _run(device_name: str, fd: int, lock_wait: float) -> None:
+    code = 1
+    try:
+        code = await Child(device_name, socket.socket(fileno=fd), lock_wait).run()
+    except Exception:
+        logging.getLogger("daftar.bridge").exception("the link's child process failed")
+    # Not a return: threads that still wait inside the library would hold up a normal exit for ever.
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def main() -> None:
+    """Run the child until it is told to stop; never returns."""
+    parser = argparse.ArgumentParser(prog="bridge.link")
+    parser.add_argument("--folder", required=True)
+    parser.add_argument("--device-name", required=True)
+    parser.add_argument("--fd", type=int, required=True)
+    # Seconds an earlier child of the same session gets to end.
+    parser.add_argument("--lock-wait", type=float, default=20.0)
+    args = parser.parse_args()
+    os.umask(0o077)
+    os.chdir(args.folder)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+                        level=logging.WARNING, stream=sys.stderr)
+    asyncio.run(_run(args.device_name, args.fd, args.lock_wait))
+
+
+if __name__ == "__main__":
+    main()
