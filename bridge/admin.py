@@ -1,0 +1,139 @@
+"""What admins write to the bridge: the `!wa` commands."""
+from __future__ import annotations
+
+import difflib
+import json
+import logging
+from typing import Any
+
+from archive import queue
+from archive.db import Database, Unit
+from archive.model import QueueRow
+from bridge import whatsapp
+from bridge.groups import Groups
+from bridge.link import LinkError, LinkUnsure
+from bridge.link.parent import Link
+from bridge.matrix import Homeserver, HomeserverError
+from bridge.status import Status
+from bridge.worker import GiveUp, Retry
+from config import Config
+
+log = logging.getLogger("daftar.bridge.admin")
+
+COMMANDS = (  # word, what it does
+    ("status", "how the line to WhatsApp is, and what waits"),
+    ("login", "show the QR code; with a phone number (+92…), a pairing code instead"),
+    ("logout", "unlink the phone"),
+    ("groups", "the groups this account sees, and which are mirrored"),
+    ("help", "this list"),
+)
+
+
+class Admin:
+    """The handler of the lanes `bot:ROOM`: commands, and notices for the admins."""
+
+    repeatable = True  # answers carry the command's event id as transaction id
+
+    def __init__(self, config: Config, database: Database, homeserver: Homeserver, link: Link,
+                 groups: Groups, status: Status) -> None:
+        self._config = config
+        self._db = database
+        self._homeserver = homeserver
+        self._link = link
+        self._groups = groups
+        self._status = status
+
+    async def begin(self, lane: str, recovering: bool) -> None:
+        """Nothing to look up."""
+
+    async def prepare(self, rows: list[QueueRow]) -> None:
+        """Nothing to read ahead."""
+
+    async def flush(self, lane: str) -> None:
+        """Every row is committed before the next one begins."""
+
+    async def handle(self, row: QueueRow) -> None:
+        """Answer a command, or post a notice."""
+        payload = json.loads(row.payload or "{}")
+        room = row.lane.partition(":")[2]
+        if row.task == "command":
+            text = await self._answer(payload)
+            reply = payload.get("event_id")
+        else:
+            text, reply = payload.get("text", ""), None
+        if text:
+            content: dict[str, Any] = {"msgtype": "m.notice", "body": text}
+            if reply:
+                content["m.relates_to"] = {"m.in_reply_to": {"event_id": reply}}
+            try:
+                await self._homeserver.send(room, "m.room.message", content, f"a{row.key}")
+            except HomeserverError as error:
+                raise (Retry if error.temporary else GiveUp)(str(error)) from error
+        await self._db.write(queue.done(row.id))
+
+    def complaint(self, row: QueueRow, reason: str, *, unsure: bool) -> Unit[list[str]]:
+        """A notice that cannot be posted stands in `daftar status`."""
+        return []
+        yield
+
+    async def _answer(self, event: dict[str, Any]) -> str:
+        body = str(event.get("content", {}).get("body") or "").strip()
+        words = body.split()
+        if event.get("type") != "m.room.message" or not words or \
+                words[0].lower() != f"{self._config.bot.prefix}wa":
+            return ""
+        if event["sender"] not in self._config.bridge.admins:
+            return "Only the admins named in bridge.admins may do this."
+        word = words[1].lower() if len(words) > 1 else "help"
+        try:
+            match word:
+                case "status":
+                    return await self._state()
+                case "login":
+                    return await self._login("".join(words[2:]))
+                case "logout":
+                    await self._link.logout()
+                    return "The phone is unlinked. Write !wa login to link one."
+                case "groups":
+                    return await self._list_groups()
+                case "help":
+                    return _help(self._config.bot.prefix)
+                case _:
+                    near = difflib.get_close_matches(word, [c for c, _ in COMMANDS], 1)
+                    hint = f" Did you mean !wa {near[0]}?" if near else ""
+                    return f"There is no !wa {word}.{hint}\n{_help(self._config.bot.prefix)}"
+        except (LinkError, LinkUnsure) as error:
+            return f"WhatsApp did not do it: {error}. {self._status.sentence()}"
+
+    async def _state(self) -> str:
+        waiting = await queue.depth(self._db)
+        stuck = len(await queue.stuck(self._db))
+        return (f"{self._status.sentence()} Waiting to be carried: {waiting}. "
+                f"Failed or unsure: {stuck}.")
+
+    async def _login(self, number: str) -> str:
+        if self._status.state.state == "connected":
+            return "A phone is linked already. Write !wa logout first to link another one."
+        digits = "".join(c for c in number if c.isdigit())
+        if not number:
+            if self._status.state.state != "qr":
+                await self._link.relink()
+            return "The code follows as a picture and as text."
+        if not 8 <= len(digits) <= 15:
+            return f"{number} is not a phone number; write it like +923001234567."
+        code = await self._link.pair_code(digits)
+        return (f"Pairing code: {code}\nOn the phone +{digits}: WhatsApp → Settings → Linked "
+                "devices → Link a device → Link with phone number instead.")
+
+    async def _list_groups(self) -> str:
+        lines = []
+        for info in await self._link.groups():
+            group = whatsapp.read_group(info)
+            mark = "mirrored" if self._groups.wanted(group.jid, group.name) else "not mirrored"
+            lines.append(f"{group.name or '(no name)'}: {len(group.members)} members, {mark}"
+                         f" ({group.jid})")
+        return "\n".join(sorted(lines)) or "This account is in no group."
+
+
+def _help(prefix: str) -> str:
+    return "\n".join(f"{prefix}wa {word}: {what}" for word, what in COMMANDS)

@@ -1,0 +1,111 @@
+"""The wiring of the bridge; the only file that knows all the others."""
+from __future__ import annotations
+
+import asyncio
+import logging
+from zoneinfo import ZoneInfo
+
+from archive import media as archive_media
+from archive.db import Database, open_database
+from bridge.admin import Admin
+from bridge.ghosts import Ghosts
+from bridge.groups import Groups
+from bridge.inbound import Inbound, Inbox
+from bridge.link import LinkError, LinkState, LinkUnsure
+from bridge.link.parent import Link
+from bridge.matrix import Homeserver, HomeserverError
+from bridge.media import Media
+from bridge.outbound import Outbound, Outbox
+from bridge.rooms import Rooms
+from bridge.status import Status
+from bridge.worker import Lanes
+from config import Config
+
+log = logging.getLogger("daftar.bridge")
+
+HOMESERVER_WAIT_S = 5  # between tries while the homeserver is away at the start
+
+
+class Bridge:
+    """One bridge process: the appservice, the lanes and the link's parent."""
+
+    def __init__(self, config: Config, database: Database) -> None:
+        self.config = config
+        whatsapp = config.whatsapp
+        self.link = Link(config.data / "links" / whatsapp.name, whatsapp.device_name,
+                         whatsapp.environment, self._on_event, self._on_state)
+        self.homeserver = Homeserver(config, self._on_transaction)
+        store = archive_media.MediaStore(config.data / "media")
+        media = Media(database, store, self.link, self.homeserver)
+        rooms = Rooms(config, database, self.homeserver)
+        self.rooms = rooms
+        self.groups = Groups(config, database, self.link)
+        self.status = Status(config, database, self.homeserver, rooms, self._wake)
+        inbound = Inbound(database, self.homeserver, rooms,
+                          Ghosts(config, database, self.homeserver, self.link), media,
+                          ZoneInfo(config.timezone))
+        outbound = Outbound(config, database, self.homeserver, self.link, media,
+                            lambda: self.status.own_jid)
+        admin = Admin(config, database, self.homeserver, self.link, self.groups, self.status)
+        self.lanes = Lanes(database, {"in": inbound, "out": outbound, "bot": admin},
+                           retries=config.bridge.retries)
+        self.inbox = Inbox(database, self.groups, self._wake)
+        self.outbox = Outbox(config, database, self.homeserver, self._wake)
+        self._refreshing: asyncio.Task[None] | None = None
+
+    def _wake(self, lane: str) -> None:
+        self.lanes.wake(lane)
+
+    async def _on_event(self, delivery) -> None:
+        await self.inbox.store(delivery)
+
+    async def _on_transaction(self, events) -> None:
+        await self.outbox.store(events)
+
+    async def _on_state(self, state: LinkState) -> None:
+        await self.status.changed(state)
+        if state.state == "connected" and (self._refreshing is None or self._refreshing.done()):
+            self._refreshing = asyncio.create_task(self._refresh_groups())
+
+    async def _refresh_groups(self) -> None:
+        try:
+            for lane in await self.groups.refresh():
+                self._wake(lane)
+        except (LinkError, LinkUnsure) as error:
+            log.warning("the list of groups could not be read now: %s", error)
+
+    async def start(self) -> None:
+        """Listen, take up what was left, and start the link."""
+        while True:
+            try:
+                await self.homeserver.start()
+                break
+            except HomeserverError as error:
+                await self.homeserver.stop()
+                if not error.temporary:
+                    raise
+                log.error("%s; trying again in %d s", error, HOMESERVER_WAIT_S)
+                await asyncio.sleep(HOMESERVER_WAIT_S)
+        for admin in self.config.bridge.admins:
+            self.outbox.listen(await self.rooms.admin_room(admin))
+        await self.lanes.start()
+        await self.link.start()
+
+    async def stop(self) -> None:
+        """Stop the link first: nothing new comes; then the lanes; then the appservice."""
+        await self.link.stop()
+        await self.lanes.stop()
+        await self.homeserver.stop()
+
+
+async def run(config: Config) -> None:
+    """Run the bridge until cancelled. Raises ArchiveError or HomeserverError when it cannot."""
+    config.data.mkdir(parents=True, exist_ok=True)
+    database = await open_database(config.database_url)
+    bridge = Bridge(config, database)
+    try:
+        await bridge.start()
+        await asyncio.Event().wait()
+    finally:
+        await bridge.stop()
+        await database.close()

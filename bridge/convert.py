@@ -1,0 +1,303 @@
+"""Records to Matrix content and Matrix content to WhatsApp messages. Pure.
+
+Matrix events are limited to 65,536 bytes (client-server spec, "Size limits"), so a long text goes
+as an excerpt and a text file; nothing is cut off.
+"""
+from __future__ import annotations
+
+import html
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from archive.model import Record
+from waproto import common, e2e
+
+RECORD_MARK = "org.daftar.record"
+TEXT_LIMIT = 20_000  # characters in one Matrix event; at most 4 bytes each, twice with HTML
+EXCERPT = 2_000
+
+_MSGTYPES = {"image": "m.image", "video": "m.video", "audio": "m.audio", "document": "m.file",
+             "sticker": "m.image"}
+_FIELD_WORDS = {
+    "pollCreationMessage": "a poll", "pollCreationMessageV2": "a poll",
+    "pollCreationMessageV3": "a poll", "pollUpdateMessage": "a vote in a poll",
+    "contactMessage": "a contact card", "contactsArrayMessage": "contact cards",
+    "eventMessage": "an event", "groupInviteMessage": "a group invitation",
+    "secretEncryptedMessage": "an encrypted edit", "encReactionMessage": "an encrypted reaction",
+    "albumMessage": "an album", "pinInChatMessage": "a pinned message",
+    "newsletterAdminInviteMessage": "a channel invitation",
+}
+_FORMAT = (  # WhatsApp's marks, closed within a line; not inside words
+    (re.compile(r"(?<![\w*])\*(?=\S)(.+?)(?<=\S)\*(?![\w*])"), r"<strong>\1</strong>"),
+    (re.compile(r"(?<![\w_])_(?=\S)(.+?)(?<=\S)_(?![\w_])"), r"<em>\1</em>"),
+    (re.compile(r"(?<![\w~])~(?=\S)(.+?)(?<=\S)~(?![\w~])"), r"<del>\1</del>"),
+)
+
+
+@dataclass(frozen=True)
+class File:
+    """A file for the homeserver's media repository, as one part of a message needs it."""
+
+    data: bytes
+    mime: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """One Matrix event of a record: its content without relations, and a file to upload first."""
+
+    content: dict[str, Any]
+    file: File | None = None
+
+
+def to_matrix(record: Record, media: File | None, media_error: str = "",
+              zone: tzinfo = UTC) -> list[Part]:
+    """The Matrix events (m.room.message) that show a message record, in order.
+
+    `media` is the fetched file; None with `media_error` when WhatsApp no longer has it.
+    """
+    detail = json.loads(record.detail) if record.detail else {}
+    if record.kind == "text":
+        return _text_parts(record.text, detail)
+    if record.kind in _MSGTYPES:
+        return _media_parts(record, detail, media, media_error)
+    if record.kind == "location":
+        return [Part(_location(record.text, detail))]
+    if record.kind == "gap":
+        return [Part({"msgtype": "m.notice", "body": gap_text(detail, zone)})]
+    if record.kind == "notice":
+        return [Part({"msgtype": "m.notice", "body": record.text})]
+    return [Part({"msgtype": "m.notice", "body": unsupported_text(detail)})]
+
+
+def gap_text(detail: dict[str, Any], zone: tzinfo) -> str:
+    """What the room says of a stretch that may be incomplete."""
+    start, end = (datetime.fromtimestamp(detail[key] / 1000, zone)
+                  for key in ("started_at", "ended_at"))
+    return (f"Gap: from {start:%d %B %Y %H:%M:%S} to {end:%d %B %Y %H:%M:%S} the WhatsApp link was "
+            "stopped without warning. Messages of that time may be missing here; an export of the "
+            "chat from a phone closes the gap.")
+
+
+def unsupported_text(detail: dict[str, Any]) -> str:
+    """What the room says of a message whose kind is not shown yet."""
+    field = str(detail.get("field", "a message"))
+    return (f"Sent {_FIELD_WORDS.get(field, f'something this bridge does not show yet ({field})')}."
+            " It is kept in the record; open WhatsApp to see it.")
+
+
+def edit_content(text: str, detail: dict[str, Any], target_event: str) -> dict[str, Any]:
+    """An m.replace of `target_event` with a new text (spec: Event replacements)."""
+    new = _text_parts(text, detail)[0].content
+    return {
+        **new, "body": "* " + new["body"], "m.new_content": new,
+        "m.relates_to": {"rel_type": "m.replace", "event_id": target_event},
+    }
+
+
+def edit_caption(text: str, original: dict[str, Any], target_event: str) -> dict[str, Any]:
+    """An m.replace that gives a file's event a new caption and leaves the file as it is."""
+    kept = {key: original[key] for key in ("msgtype", "url", "filename", "info") if key in original}
+    new = {"msgtype": "m.text", **kept, "body": text}
+    return {**new, "m.new_content": new,
+            "m.relates_to": {"rel_type": "m.replace", "event_id": target_event}}
+
+
+def relation(target_event: str | None, root_event: str | None) -> dict[str, Any]:
+    """m.relates_to of a message that quotes `target_event` in the thread of `root_event`
+    (spec: Threading). Empty without a target."""
+    if not target_event:
+        return {}
+    if not root_event:
+        return {"m.in_reply_to": {"event_id": target_event}}
+    return {"rel_type": "m.thread", "event_id": root_event, "is_falling_back": False,
+            "m.in_reply_to": {"event_id": target_event}}
+
+
+def lost_quote(detail: dict[str, Any]) -> str:
+    """A quotation in words, for a quoted message that the record does not hold. "" when the
+    message quotes nothing."""
+    quote = detail.get("quote")
+    if not isinstance(quote, dict):
+        return ""
+    words = str(quote.get("text") or f"[{quote.get('kind') or 'message'}]")
+    return "\n".join("> " + line for line in words.splitlines()) + "\n"
+
+
+def _text_parts(text: str, detail: dict[str, Any]) -> list[Part]:
+    if len(text) <= TEXT_LIMIT:
+        return [Part(_text(text))]
+    notice = f"[The text has {len(text):,} characters; all of it is in the attached file.]"
+    return [
+        Part(_text(text[:EXCERPT] + "…\n\n" + notice)),
+        Part({"msgtype": "m.file", "body": "message.txt"},
+             File(text.encode("utf-8", "replace"), "text/plain", "message.txt")),
+    ]
+
+
+def _text(text: str) -> dict[str, Any]:
+    content: dict[str, Any] = {"msgtype": "m.text", "body": text}
+    formatted = to_html(text)
+    if formatted is not None:
+        content["format"] = "org.matrix.custom.html"
+        content["formatted_body"] = formatted
+    return content
+
+
+def to_html(text: str) -> str | None:
+    """WhatsApp's *bold*, _italic_, ~strike~ and ```code``` as HTML; None when there is none."""
+    if not any(mark in text for mark in "*_~`"):
+        return None
+    parts = re.split(r"```(.+?)```", text, flags=re.DOTALL)
+    out = []
+    for number, part in enumerate(parts):
+        safe = html.escape(part, quote=False)
+        if number % 2:
+            out.append(f"<code>{safe}</code>")
+            continue
+        for pattern, replacement in _FORMAT:
+            safe = pattern.sub(replacement, safe)
+        out.append(safe.replace("\n", "<br>"))
+    joined = "".join(out)
+    return joined if "<strong>" in joined or "<em>" in joined or "<del>" in joined \
+        or "<code>" in joined else None
+
+
+def _media_parts(
+    record: Record, detail: dict[str, Any], media: File | None, error: str
+) -> list[Part]:
+    name = record.media_name or f"{record.kind}{_suffix(record.media_mime)}"
+    if media is None:
+        words = f"[{record.kind} {name}: {error or 'not available'}]"
+        return [Part({"msgtype": "m.notice", "body": "\n".join(filter(None, [words, record.text]))})]
+    content: dict[str, Any] = {
+        "msgtype": _MSGTYPES[record.kind],
+        "body": record.text if record.text and len(record.text) <= TEXT_LIMIT else name,
+        "filename": name,
+        "info": {"mimetype": media.mime, "size": len(media.data), **_dimensions(detail)},
+    }
+    parts = [Part(content, File(media.data, media.mime, name))]
+    if len(record.text) > TEXT_LIMIT:
+        parts += _text_parts(record.text, {})
+    return parts
+
+
+def _dimensions(detail: dict[str, Any]) -> dict[str, Any]:
+    info = {}
+    for key, name, factor in (("width", "w", 1), ("height", "h", 1), ("seconds", "duration", 1000)):
+        if detail.get(key):
+            info[name] = int(detail[key]) * factor
+    return info
+
+
+def _suffix(mime: str | None) -> str:
+    known = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "video/mp4": ".mp4",
+             "audio/ogg; codecs=opus": ".ogg", "audio/ogg": ".ogg", "audio/mpeg": ".mp3",
+             "application/pdf": ".pdf"}
+    return known.get(mime or "", "")
+
+
+def _location(text: str, detail: dict[str, Any]) -> dict[str, Any]:
+    uri = f"geo:{detail.get('latitude')},{detail.get('longitude')}"
+    return {"msgtype": "m.location", "geo_uri": uri,
+            "body": f"{text or 'Location'} ({uri.removeprefix('geo:')})"}
+
+
+# --- Matrix to WhatsApp -------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Quote:
+    """The WhatsApp message that a reply quotes."""
+
+    id: str
+    participant: str  # JID of its sender
+    text: str
+    raw: bytes | None  # waE2E.Message as it came, when it came from WhatsApp
+
+
+def staff_text(content: dict[str, Any]) -> str:
+    """The words of a staff member's message, without Matrix's reply fallback."""
+    body = str(content.get("body") or "")
+    relates = content.get("m.relates_to")
+    if isinstance(relates, dict) and "m.in_reply_to" in relates and body.startswith("> "):
+        lines = body.split("\n")
+        while lines and lines[0].startswith("> "):
+            lines.pop(0)
+        return "\n".join(lines).lstrip("\n")
+    return body
+
+
+def relay_text(template: str, name: str, text: str) -> str:
+    """`*Name*: text`, by the template of the configuration; the name cannot break the marks."""
+    clean = re.sub(r"[*_~`\s]+", " ", name).strip()
+    return template.format(name=clean, text=text)
+
+
+def text_message(text: str, quote: Quote | None) -> e2e.Message:
+    """A WhatsApp text, quoting another message or not."""
+    if quote is None:
+        return e2e.Message(conversation=text)
+    return e2e.Message(extendedTextMessage=e2e.ExtendedTextMessage(
+        text=text, contextInfo=_quote_context(quote)))
+
+
+def _quote_context(quote: Quote) -> e2e.ContextInfo:
+    quoted = e2e.Message.FromString(quote.raw) if quote.raw else e2e.Message(
+        conversation=quote.text)
+    quoted.ClearField("messageContextInfo")
+    return e2e.ContextInfo(stanzaID=quote.id, participant=quote.participant, quotedMessage=quoted)
+
+
+def media_message(
+    kind: str, upload: Any, *, mime: str, name: str, caption: str, quote: Quote | None
+) -> e2e.Message:
+    """A WhatsApp picture, video, audio or document from an upload's fields (UploadResponse)."""
+    common_fields = {
+        "URL": upload.url, "directPath": upload.DirectPath, "mediaKey": upload.MediaKey,
+        "fileEncSHA256": upload.FileEncSHA256, "fileSHA256": upload.FileSHA256,
+        "fileLength": upload.FileLength, "mimetype": mime,
+    }
+    if quote is not None:
+        common_fields["contextInfo"] = _quote_context(quote)
+    match kind:
+        case "image":
+            return e2e.Message(imageMessage=e2e.ImageMessage(**common_fields, caption=caption))
+        case "video":
+            return e2e.Message(videoMessage=e2e.VideoMessage(**common_fields, caption=caption))
+        case "audio":  # WhatsApp has no caption under a sound; outbound sends it as a text
+            return e2e.Message(audioMessage=e2e.AudioMessage(**common_fields))
+        case _:
+            return e2e.Message(documentMessage=e2e.DocumentMessage(
+                **common_fields, fileName=name, title=name, caption=caption))
+
+
+def message_key(chat: str, message_id: str, *, from_me: bool, participant: str) -> Any:
+    """waCommon.MessageKey of a message in a group; the participant is left out for our own."""
+    key = common.MessageKey(remoteJID=chat, fromMe=from_me, ID=message_id)
+    if not from_me:
+        key.participant = participant
+    return key
+
+
+def reaction_message(key: Any, emoji: str, at_ms: int) -> e2e.Message:
+    """A reaction; an empty emoji takes the last one back."""
+    return e2e.Message(reactionMessage=e2e.ReactionMessage(
+        key=key, text=emoji, senderTimestampMS=at_ms))
+
+
+def edit_message(key: Any, message: e2e.Message, at_ms: int) -> e2e.Message:
+    """Replace an own message (allowed by WhatsApp within 15 minutes)."""
+    return e2e.Message(editedMessage=e2e.FutureProofMessage(message=e2e.Message(
+        protocolMessage=e2e.ProtocolMessage(
+            key=key, type=e2e.ProtocolMessage.MESSAGE_EDIT, editedMessage=message,
+            timestampMS=at_ms))))
+
+
+def revoke_message(key: Any) -> e2e.Message:
+    """Delete a message for everyone."""
+    return e2e.Message(protocolMessage=e2e.ProtocolMessage(
+        key=key, type=e2e.ProtocolMessage.REVOKE))

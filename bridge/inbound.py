@@ -1,0 +1,414 @@
+"""WhatsApp to Matrix: steps 2 to 7 of the journey (docs/bridge.md).
+
+`Inbox` stores what the link delivers (step 2); `Inbound` is the handler of the lanes `in:CHAT` and
+carries stored records into the room (steps 3 to 6).
+"""
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any
+
+from mautrix.errors import MForbidden
+
+from archive import directory, messages, queue
+from archive.db import Database, Unit
+from archive.model import Chat, NewRecord, QueueRow, Record
+from bridge import convert, whatsapp
+from bridge.ghosts import Ghosts
+from bridge.groups import Groups
+from bridge.link import Delivery, LinkError
+from bridge.matrix import Homeserver, HomeserverError
+from bridge.media import Media, MediaGone
+from bridge.rooms import Rooms
+from bridge.steps import reached
+from bridge.worker import GiveUp, Retry
+
+log = logging.getLogger("daftar.bridge.inbound")
+
+RECENT = 5_000  # record → event ids kept in memory, so that replies need not wait for the commit
+
+
+def now_ms() -> int:
+    """The wall clock in Unix milliseconds."""
+    return int(time.time() * 1000)
+
+
+class Inbox:
+    """Step 2: one transaction writes the record and its queue row; only then does the link
+    acknowledge its journal."""
+
+    def __init__(self, database: Database, groups: Groups, wake: Callable[[str], None]) -> None:
+        self._db = database
+        self._groups = groups
+        self._wake = wake
+
+    async def store(self, delivery: Delivery) -> None:
+        """Store one event of the link. Returns when it is committed."""
+        reached("in2-before-store")
+        try:
+            event = whatsapp.parse(delivery.code, delivery.body)
+        except whatsapp.Malformed as error:
+            # There is no chat to put it in: the bytes are kept where the administrator is told.
+            log.error("WhatsApp sent something unreadable: %s", error)
+            await self._db.write(_keep_unreadable(delivery, str(error)))
+            return
+        lane: str | None = None
+        match event:
+            case whatsapp.Incoming():
+                chat = await self._groups.chosen(event.chat)
+                if chat is not None:
+                    lane = await self._db.write(_store_message(chat.id, event, delivery.at))
+            case whatsapp.Undecryptable():
+                chat = await self._groups.chosen(event.chat)
+                if chat is not None:
+                    lane = await self._db.write(_store_undecryptable(chat.id, event, delivery.at))
+            case whatsapp.GroupChange():
+                lane = await self._groups.changed(event, delivery.at)
+            case whatsapp.Group():
+                lane = await self._groups.seen(event)
+        reached("in2-after-store")
+        if lane:
+            self._wake(lane)
+
+
+def _keep_unreadable(delivery: Delivery, reason: str) -> Unit[None]:
+    payload = json.dumps({"code": delivery.code, "body": delivery.body.hex(), "reason": reason})
+    key = f"unreadable:{delivery.seq}:{delivery.at}"
+    if (yield from queue.put("unreadable:link", key, "unreadable", payload=payload)):
+        rows = yield "SELECT id FROM queue WHERE key = ?", (key,)
+        yield from queue.fail(rows[0]["id"], reason)
+
+
+def _store_message(chat_id: int, event: whatsapp.Incoming, at: int) -> Unit[str | None]:
+    record_id, new = yield from messages.add(NewRecord(
+        chat_id=chat_id, kind=event.kind, origin="whatsapp", source_id=event.id,
+        sender=event.sender, sent_at=event.sent_at, received_at=at, text=event.text,
+        target_source_id=event.target, media_name=event.media_name, media_mime=event.media_mime,
+        detail=whatsapp.dump_detail(event.detail), raw=event.raw))
+    if not new:
+        return None
+    lane = f"in:{chat_id}"
+    yield from queue.put(lane, f"in:{record_id}", "record", record_id=record_id)
+    return lane
+
+
+def _store_undecryptable(chat_id: int, event: whatsapp.Undecryptable, at: int) -> Unit[str | None]:
+    record_id, new = yield from messages.add(NewRecord(
+        chat_id=chat_id, kind="notice", origin="whatsapp", source_id=f"undecryptable:{event.id}",
+        sender=event.sender, sent_at=event.sent_at, received_at=at,
+        text="A message could not be decrypted yet. WhatsApp has been asked for it again; "
+             "if it does not follow, ask the sender to send it once more."))
+    if not new:
+        return None
+    lane = f"in:{chat_id}"
+    yield from queue.put(lane, f"in:{record_id}", "record", record_id=record_id)
+    return lane
+
+
+@dataclass
+class _Lane:
+    """What a lane keeps while it runs."""
+
+    records: dict[int, Record] = field(default_factory=dict)
+    chat: Chat | None = None
+    room: str = ""
+    sent_before: dict[tuple[int, int], str] = field(default_factory=dict)
+    commits: list[asyncio.Task[None]] = field(default_factory=list)
+
+
+class Inbound:
+    """The handler of the lanes to Matrix."""
+
+    repeatable = True  # the transaction id, and after a crash the marks in the room, see to it
+
+    def __init__(self, database: Database, homeserver: Homeserver, rooms: Rooms, ghosts: Ghosts,
+                 media: Media, zone: tzinfo) -> None:
+        self._zone = zone
+        self._db = database
+        self._homeserver = homeserver
+        self._rooms = rooms
+        self._ghosts = ghosts
+        self._media = media
+        self._lanes: dict[str, _Lane] = {}
+        self._events: OrderedDict[int, str] = OrderedDict()  # record → first event, newest last
+
+    async def begin(self, lane: str, recovering: bool) -> None:
+        """Room and, after a crash, what stands at its end already."""
+        state = self._lanes[lane] = _Lane()
+        state.chat = await directory.chat(self._db, int(lane.partition(":")[2]))
+        if recovering and state.chat and state.chat.room_id:
+            state.room = state.chat.room_id
+            await self._recover(state)
+
+    async def _recover(self, state: _Lane) -> None:
+        rows = await self._db.read(
+            "SELECT record_id FROM queue WHERE lane = ? AND state IN ('ready', 'claimed')"
+            " AND record_id IS NOT NULL", f"in:{state.chat.id}")
+        open_rows = {row["record_id"] for row in rows}
+        try:
+            state.sent_before = await self._homeserver.marks(
+                state.room, lambda record: record not in open_rows)
+        except HomeserverError as error:
+            log.warning("cannot look for events sent before the restart: %s", error)
+            raise
+
+    async def prepare(self, rows: list[QueueRow]) -> None:
+        """Read the records of the claimed rows in one query."""
+        reached("in3-claimed")
+        state = self._lanes[rows[0].lane]
+        wanted = [row.record_id for row in rows if row.record_id is not None]
+        state.records = {r.id: r for r in await messages.many(self._db, wanted)}
+
+    async def handle(self, row: QueueRow) -> None:
+        """One row: into the room, and noted."""
+        state = self._lanes[row.lane]
+        try:
+            await self._room(state)
+            match row.task:
+                case "record":
+                    await self._record(state, row)
+                case "notice":
+                    await self._notice(state, row)
+                case "room":
+                    await self._rooms.rename(state.chat)
+                    await self._db.write(queue.done(row.id))
+                case other:
+                    raise GiveUp(f"no such task: {other}")
+        except HomeserverError as error:
+            if isinstance(error.__cause__, MForbidden) and state.chat:
+                self._ghosts.forget(state.chat.id)
+                raise Retry(str(error)) from error
+            raise (Retry if error.temporary else GiveUp)(str(error)) from error
+        except LinkError as error:
+            raise Retry(str(error)) from error
+
+    async def _room(self, state: _Lane) -> None:
+        if state.chat is None:
+            raise GiveUp("the group is not in the archive")
+        if not state.room:
+            state.room = await self._rooms.ensure(state.chat)
+            state.chat = await directory.chat(self._db, state.chat.id)
+
+    async def _record(self, state: _Lane, row: QueueRow) -> None:
+        record = state.records.get(row.record_id)
+        if record is None:
+            raise GiveUp(f"record {row.record_id} is not in the archive")
+        sender, ghost = await self._sender(state, record)
+        reached("in4-prepared")
+        match record.kind:
+            case "reaction":
+                events = await self._reaction(state, record, ghost, sender)
+            case "edit":
+                events = await self._edit(state, record, ghost)
+            case "deletion":
+                events = await self._deletion(state, record, ghost)
+            case _:
+                events = await self._message(state, record, ghost)
+        reached("in5-sent")
+        if events:
+            self._remember(record.id, events[0])
+        commit = asyncio.create_task(self._db.write(
+            _sent(row.id, record.id, state.room, events)))
+        state.commits.append(commit)
+
+    async def _sender(self, state: _Lane, record: Record) -> tuple[int | None, str | None]:
+        """(person, ghost) of a record; (None, None) when the bridge itself speaks."""
+        if record.sender_id is None or record.kind == "gap":
+            return None, None
+        person = await directory.person(self._db, record.sender_id)
+        if person is None:  # merged with another person since the record was read
+            fresh = await messages.get(self._db, record.id)
+            person = await directory.person(self._db, fresh.sender_id)
+        if not (person.pn or person.lid):
+            return person.id, None
+        ghost = await self._ghosts.ensure(person)
+        await self._ghosts.join(state.chat, state.room, person, ghost)
+        return person.id, ghost
+
+    async def _message(self, state: _Lane, record: Record, ghost: str | None) -> list[str]:
+        file, error = await self._file(record)
+        parts = convert.to_matrix(record, file, error, self._zone)
+        relates, quote = await self._relation(state, record)
+        events = []
+        for number, part in enumerate(parts):
+            content = {**part.content, convert.RECORD_MARK: record.id}
+            if number:
+                content[convert.RECORD_MARK + ".part"] = number
+            if relates:
+                content["m.relates_to"] = relates
+            elif quote and number == 0 and "formatted_body" not in content:
+                content["body"] = quote + content["body"]
+            event = state.sent_before.get((record.id, number))
+            if event is None:
+                if part.file:
+                    sha = record.media.sha256 if record.media and part.file is file else None
+                    content["url"] = await self._media.to_homeserver(part.file, sha)
+                    content.setdefault("info", {"mimetype": part.file.mime,
+                                                "size": len(part.file.data)})
+                event = await self._homeserver.send(
+                    state.room, "m.room.message", content, f"d{record.id}.{number}", user=ghost,
+                    at=record.sent_at)
+            events.append(event)
+        return events
+
+    async def _file(self, record: Record) -> tuple[convert.File | None, str]:
+        if record.media_mime is None and record.kind not in ("image", "video", "audio", "document",
+                                                             "sticker"):
+            return None, ""
+        try:
+            return await self._media.of_record(record, now_ms()), ""
+        except MediaGone as error:
+            return None, str(error)
+
+    async def _relation(self, state: _Lane, record: Record) -> tuple[dict[str, Any], str]:
+        """(m.relates_to, quotation in words when the quoted message has no event)."""
+        if record.target_source_id is None:
+            return {}, ""
+        detail = json.loads(record.detail) if record.detail else {}
+        target = await self._event_of(state, record.target_id)
+        root = await self._event_of(state, record.root_id)
+        if target is None:
+            return {}, convert.lost_quote(detail)
+        return convert.relation(target, root or target), ""
+
+    async def _event_of(self, state: _Lane, record_id: int | None) -> str | None:
+        """The first Matrix event of a record."""
+        if record_id is None:
+            return None
+        if record_id in self._events:
+            return self._events[record_id]
+        await self.flush(f"in:{state.chat.id}")
+        events = await messages.events_of(self._db, record_id)
+        return events[0][0] if events else None
+
+    async def _target(self, state: _Lane, record: Record) -> tuple[str, Record]:
+        """(event, record) that a reaction, edit or deletion is about. A later look may find what
+        is not there yet."""
+        fresh = record if record.target_id else await messages.get(self._db, record.id)
+        event = await self._event_of(state, fresh.target_id)
+        target = await messages.get(self._db, fresh.target_id) if fresh.target_id else None
+        if event is None or target is None:
+            raise _Nothing
+        return event, target
+
+    async def _reaction(self, state: _Lane, record: Record, ghost: str | None,
+                        sender: int | None) -> list[str]:
+        try:
+            event, target = await self._target(state, record)
+        except _Nothing:
+            return []
+        await self.flush(f"in:{state.chat.id}")
+        before = await messages.reaction_event_before(
+            self._db, target.id, sender, record.id)
+        if before:
+            await self._redact(state, before, f"d{record.id}.r", ghost)
+        if not record.text:
+            return []
+        known = state.sent_before.get((record.id, 0))
+        if known:
+            return [known]
+        content = {"m.relates_to": {"rel_type": "m.annotation", "event_id": event,
+                                    "key": record.text}, convert.RECORD_MARK: record.id}
+        return [await self._homeserver.send(
+            state.room, "m.reaction", content, f"d{record.id}.0", user=ghost, at=record.sent_at)]
+
+    async def _edit(self, state: _Lane, record: Record, ghost: str | None) -> list[str]:
+        known = state.sent_before.get((record.id, 0))
+        if known:
+            return [known]
+        detail = json.loads(record.detail) if record.detail else {}
+        try:
+            event, target = await self._target(state, record)
+        except _Nothing:
+            content = {"msgtype": "m.notice", "body": "Edited an earlier message that is not in "
+                       f"this room. New text: {record.text}"}
+        else:
+            content = await self._edited(state, record, target, event, detail)
+        content[convert.RECORD_MARK] = record.id
+        return [await self._homeserver.send(
+            state.room, "m.room.message", content, f"d{record.id}.0", user=ghost,
+            at=record.sent_at)]
+
+    async def _edited(self, state: _Lane, record: Record, target: Record, event: str,
+                      detail: dict[str, Any]) -> dict[str, Any]:
+        """The m.replace of an edited text, or of a file whose caption was edited."""
+        if target.kind == "text":
+            return convert.edit_content(record.text, detail, event)
+        original = await self._homeserver.event(state.room, event)
+        return convert.edit_caption(record.text, (original or {}).get("content", {}), event)
+
+    async def _deletion(self, state: _Lane, record: Record, ghost: str | None) -> list[str]:
+        try:
+            _, target = await self._target(state, record)
+        except _Nothing:
+            return []
+        own = record.sender_id == target.sender_id
+        await self.flush(f"in:{state.chat.id}")
+        for number, (event, _) in enumerate(await messages.events_of(self._db, target.id)):
+            await self._redact(state, event, f"d{record.id}.{number}", ghost if own else None)
+        return []
+
+    async def _redact(self, state: _Lane, event: str, txn_id: str, ghost: str | None) -> None:
+        try:
+            await self._homeserver.redact(
+                state.room, event, txn_id, user=ghost, reason="Deleted on WhatsApp")
+        except HomeserverError as error:
+            if error.temporary or ghost is None:
+                raise
+            await self._homeserver.redact(state.room, event, txn_id + "b",
+                                          reason="Deleted on WhatsApp")
+
+    async def _notice(self, state: _Lane, row: QueueRow) -> None:
+        payload = json.loads(row.payload or "{}")
+        content: dict[str, Any] = {"msgtype": "m.notice", "body": payload.get("text", ""),
+                                   "org.daftar.notice": True}
+        if payload.get("event"):
+            content["m.relates_to"] = {"m.in_reply_to": {"event_id": payload["event"]}}
+        await self._homeserver.send(state.room, "m.room.message", content, f"n{row.key}")
+        await self._db.write(queue.done(row.id))
+
+    def _remember(self, record_id: int, event: str) -> None:
+        self._events[record_id] = event
+        if len(self._events) > RECENT:
+            self._events.popitem(last=False)
+
+    async def flush(self, lane: str) -> None:
+        """Wait for the commits that were not waited for."""
+        state = self._lanes[lane]
+        commits, state.commits = state.commits, []
+        if commits:
+            await asyncio.gather(*commits)
+            reached("in6-done")
+
+    def complaint(self, row: QueueRow, reason: str, *, unsure: bool) -> Unit[list[str]]:
+        """A message that does not get into the room is announced there."""
+        if row.task == "notice":
+            return []  # a notice that cannot be posted stands in `daftar status`
+        rows = yield ("SELECT p.name FROM record r LEFT JOIN person p ON p.id = r.sender_id"
+                      " WHERE r.id = ?", (row.record_id,))
+        name = (rows[0]["name"] if rows else None) or "somebody"
+        text = (f"A message from {name} could not be shown here ({reason}). It is kept in the "
+                f"record under number {row.record_id}.")
+        yield from queue.put(row.lane, f"failed:{row.id}", "notice",
+                             payload=json.dumps({"text": text}))
+        return [row.lane]
+
+
+class _Nothing(Exception):
+    """The record that another one is about has no event."""
+
+
+def _sent(row_id: int, record_id: int, room: str, events: list[str]) -> Unit[None]:
+    """Step 6: every part's event id, and the row is done."""
+    for part, event in enumerate(events):
+        yield from messages.link_event(event, room, record_id, part)
+    yield from queue.done(row_id)
+
+

@@ -1,0 +1,295 @@
+"""The port to Matrix: our appservice, on mautrix.
+
+Two things differ from mautrix's own ways. A transaction is stored before it is answered: mautrix
+answers 200 and marks a transaction as seen even when its handler raised. And users and memberships
+are asked of our archive, not of a state store: who is registered and who is in which room is kept
+with the record.
+"""
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from mautrix.api import Method, Path
+from mautrix.appservice import AppService
+from mautrix.appservice.state_store import ASStateStore
+from mautrix.client.state_store import MemoryStateStore
+from mautrix.errors import (
+    MatrixConnectionError,
+    MatrixRequestError,
+    MForbidden,
+    MNotFound,
+    MRoomInUse,
+    MUserInUse,
+)
+
+from bridge.convert import RECORD_MARK
+from config import Config
+
+log = logging.getLogger("daftar.bridge.matrix")
+
+BODY_LIMIT = 64 * 1024 * 1024  # a transaction holds up to 100 events of 64 KiB
+PAGES = 6  # how far back a late resend looks for its own marks, 100 events a page
+
+# In version 12 the creator's power is not in the power levels; 11 works the same on every Synapse
+# since 1.89.
+ROOM_VERSION = "11"
+
+StoreEvents = Callable[[list[dict[str, Any]]], Awaitable[None]]
+
+
+class HomeserverError(Exception):
+    """The homeserver refused or could not be reached; the text is for a person. `temporary`: worth
+    trying again as it is."""
+
+    def __init__(self, text: str, *, temporary: bool) -> None:
+        super().__init__(text)
+        self.temporary = temporary
+
+
+class _StateStore(ASStateStore, MemoryStateStore):
+    """mautrix wants one; ours stays empty because `Homeserver` keeps no state in memory."""
+
+    def __init__(self) -> None:
+        ASStateStore.__init__(self)
+        MemoryStateStore.__init__(self)
+
+
+class _AppService(AppService):
+    """mautrix's appservice, but a transaction is stored before it is answered."""
+
+    store_events: StoreEvents
+
+    async def _http_handle_transaction(self, request: web.Request) -> web.Response:
+        _, data = await self._read_transaction_header(request)
+        events = data.get("events")
+        if not isinstance(events, list):
+            return web.json_response({"errcode": "M_BAD_JSON", "error": "no events"}, status=400)
+        try:
+            await self.store_events([event for event in events if isinstance(event, dict)])
+        except Exception:
+            # Not stored: the homeserver keeps the transaction and sends it again.
+            log.exception("a transaction of the homeserver could not be stored; it will come again")
+            return web.json_response(
+                {"errcode": "M_UNKNOWN", "error": "not stored, send again"}, status=500)
+        return web.json_response({})
+
+
+class Homeserver:
+    """What the bridge asks of Matrix. `user` arguments are full Matrix ids; None is the bridge's
+    own user. Methods raise HomeserverError."""
+
+    def __init__(self, config: Config, store_events: StoreEvents) -> None:
+        self.config = config
+        self.domain = config.homeserver.name
+        self.bot_id = config.user_id(config.bridge.bot)
+        self._service = _AppService(
+            server=config.homeserver.url, domain=self.domain, as_token=config.bridge.as_token,
+            hs_token=config.bridge.hs_token, bot_localpart=config.bridge.bot, id=config.bridge.id,
+            state_store=_StateStore(), aiohttp_params={"client_max_size": BODY_LIMIT},
+            default_http_retry_count=0, log=logging.getLogger("daftar.mautrix"),
+        )
+        self._service.store_events = store_events
+        logging.getLogger("daftar.mautrix").setLevel(logging.WARNING)
+
+    async def start(self) -> None:
+        """Listen for the homeserver's transactions, and register our own user."""
+        bridge = self.config.bridge
+        try:
+            await self._service.start(bridge.host, bridge.port)
+        except OSError as error:
+            raise HomeserverError(
+                f"bridge.port: cannot listen on {bridge.host}:{bridge.port} ({error.strerror}): "
+                "another program uses it; stop that one or choose another port",
+                temporary=False) from error
+        await self.register(self.bot_id)
+
+    async def stop(self) -> None:
+        """Stop listening and close connections."""
+        await self._service.stop()
+
+    async def request(self, method: Method, path: Any, content: Any = None, *,
+                      user: str | None = None, at: int | None = None,
+                      query: dict[str, Any] | None = None) -> dict[str, Any]:
+        """One request to the homeserver as `user`; `at` is a timestamp in Unix milliseconds
+        (spec: appservice timestamp massaging). Raises HomeserverError."""
+        api = self._service.intent.api
+        if user is not None and user != self.bot_id:
+            api = api.user(user)
+        try:
+            return await api.request(method, path, content, timestamp=at, query_params=query)
+        except MatrixRequestError as error:
+            raise self._explain(error) from error
+        except (TimeoutError, MatrixConnectionError, OSError) as error:
+            raise HomeserverError(
+                f"the homeserver at {self.config.homeserver.url} cannot be reached: {error}",
+                temporary=True) from error
+
+    def _explain(self, error: MatrixRequestError) -> HomeserverError:
+        status = getattr(error, "http_status", 0)
+        code = getattr(error, "errcode", "") or ""
+        if status in (401, 403) and code in ("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN"):
+            return HomeserverError(
+                "the homeserver does not know bridge.as_token: install the registration that "
+                "`daftar init` wrote, and restart the homeserver", temporary=True)
+        temporary = status >= 500 or status == 429
+        return HomeserverError(f"the homeserver refused: {code} {error}".strip(),
+                               temporary=temporary)
+
+    async def register(self, user: str) -> None:
+        """Make sure that a user of our namespace exists."""
+        localpart = user[1:].partition(":")[0]
+        try:
+            await self.request(
+                Method.POST, Path.v3.register,
+                {"type": "m.login.application_service", "username": localpart,
+                 "inhibit_login": True}, query={"kind": "user"})
+        except HomeserverError as error:
+            if not isinstance(error.__cause__, MUserInUse):
+                raise
+
+    async def send(self, room: str, event_type: str, content: dict[str, Any], txn_id: str, *,
+                   user: str | None = None, at: int | None = None) -> str:
+        """Send an event; the same txn_id again gives the same event. Returns its event id."""
+        answer = await self.request(
+            Method.PUT, Path.v3.rooms[room].send[event_type][txn_id], content, user=user, at=at)
+        return answer["event_id"]
+
+    async def redact(self, room: str, event_id: str, txn_id: str, *, user: str | None = None,
+                     reason: str = "") -> str:
+        """Redact an event. Returns the redaction's event id."""
+        answer = await self.request(
+            Method.PUT, Path.v3.rooms[room].redact[event_id][txn_id],
+            {"reason": reason} if reason else {}, user=user)
+        return answer["event_id"]
+
+    async def set_state(self, room: str, event_type: str, content: dict[str, Any],
+                        state_key: str = "") -> None:
+        """Set a room's state event."""
+        await self.request(
+            Method.PUT, Path.v3.rooms[room].state[event_type][state_key], content)
+
+    async def upload(self, data: bytes, mime: str, name: str) -> str:
+        """Upload a file to the media repository. Returns its mxc: URI."""
+        try:
+            return await self._service.intent.upload_media(data, mime, filename=name)
+        except MatrixRequestError as error:
+            raise self._explain(error) from error
+        except (TimeoutError, MatrixConnectionError, OSError) as error:
+            raise HomeserverError(f"the homeserver cannot be reached: {error}",
+                                  temporary=True) from error
+
+    async def download(self, mxc: str) -> bytes:
+        """Fetch a file from the media repository."""
+        try:
+            return await self._service.intent.download_media(mxc)
+        except MatrixRequestError as error:
+            raise self._explain(error) from error
+        except (TimeoutError, MatrixConnectionError, OSError, ValueError) as error:
+            raise HomeserverError(f"the file {mxc} cannot be fetched: {error}",
+                                  temporary=True) from error
+
+    async def set_profile(self, user: str, name: str | None, avatar: str | None) -> None:
+        """Set a user's display name and, when given, avatar (mxc: URI)."""
+        if name is not None:
+            await self.request(Method.PUT, Path.v3.profile[user].displayname,
+                               {"displayname": name}, user=user)
+        if avatar is not None:
+            await self.request(Method.PUT, Path.v3.profile[user].avatar_url,
+                               {"avatar_url": avatar}, user=user)
+
+    async def display_name(self, user: str) -> str:
+        """A user's display name; the localpart when there is none."""
+        localpart = user[1:].partition(":")[0]
+        try:
+            answer = await self.request(Method.GET, Path.v3.profile[user].displayname)
+        except HomeserverError as error:
+            if error.temporary:
+                raise
+            return localpart
+        return str(answer.get("displayname") or localpart)
+
+    async def join(self, room: str, user: str) -> None:
+        """Bring a user of ours into an invite-only room: invited by the bridge, then joined."""
+        try:
+            await self.request(Method.POST, Path.v3.rooms[room].invite, {"user_id": user})
+        except HomeserverError as error:
+            if not isinstance(error.__cause__, MForbidden):  # forbidden: is in the room already
+                raise
+        await self.request(Method.POST, Path.v3.join[room], {}, user=user)
+
+    async def invite(self, room: str, user: str) -> None:
+        """Invite somebody; it is no mistake when they are there already."""
+        try:
+            await self.request(Method.POST, Path.v3.rooms[room].invite, {"user_id": user})
+        except HomeserverError as error:
+            if not isinstance(error.__cause__, MForbidden):
+                raise
+
+    async def create_room(self, alias: str, content: dict[str, Any]) -> str:
+        """Create a room under an alias of ours, or find the one that has it: a crash between
+        creating a room and noting it must not leave two. A found room may be half made, so its
+        state is set and its people are invited again. Returns the room id."""
+        try:
+            answer = await self.request(
+                Method.POST, Path.v3.createRoom,
+                {**content, "room_version": ROOM_VERSION, "room_alias_name": alias})
+            return answer["room_id"]
+        except HomeserverError as error:
+            if not isinstance(error.__cause__, MRoomInUse):
+                raise
+            answer = await self.request(
+                Method.GET, Path.v3.directory.room[f"#{alias}:{self.domain}"])
+        room = answer["room_id"]
+        await self._complete(room, content)
+        return room
+
+    async def _complete(self, room: str, content: dict[str, Any]) -> None:
+        power = await self.request(
+            Method.GET, Path.v3.rooms[room].state["m.room.power_levels"][""])
+        state = [
+            *content.get("initial_state", []),
+            *({"type": f"m.room.{key}", "content": {key: content[key]}}
+              for key in ("name", "topic") if key in content),
+            {"type": "m.room.power_levels",
+             "content": {**power, **content.get("power_level_content_override", {})}},
+        ]
+        for item in state:
+            await self.set_state(room, item["type"], item["content"], item.get("state_key", ""))
+        for user in content.get("invite", []):
+            await self.invite(room, user)
+
+    async def event(self, room: str, event_id: str) -> dict[str, Any] | None:
+        """One event as our own user sees it; None when there is none."""
+        try:
+            return await self.request(Method.GET, Path.v3.rooms[room].event[event_id])
+        except HomeserverError as error:
+            if isinstance(error.__cause__, MNotFound):
+                return None
+            raise
+
+    async def marks(self, room: str, known: Callable[[int], bool]) -> dict[tuple[int, int], str]:
+        """The records whose events stand at the end of a room: (record id, part) → event id.
+
+        After a crash the last events may have been sent and not noted. The homeserver remembers a
+        transaction id for half an hour only, so the room itself is asked. Reading stops at a mark
+        that `known` says is in our books.
+        """
+        found: dict[tuple[int, int], str] = {}
+        token: str | None = None
+        for _ in range(PAGES):
+            query = {"dir": "b", "limit": "100", **({"from": token} if token else {})}
+            page = await self.request(Method.GET, Path.v3.rooms[room].messages, query=query)
+            for event in page.get("chunk", []):
+                mark = event.get("content", {}).get(RECORD_MARK)
+                if isinstance(mark, int):
+                    if known(mark):
+                        return found
+                    part = event["content"].get(RECORD_MARK + ".part", 0)
+                    found[(mark, part)] = event["event_id"]
+            token = page.get("end")
+            if not token:
+                break
+        return found
