@@ -1,0 +1,1 @@
+"""The governance bot: reads commands in Matrix rooms, keeps cases, answers."""

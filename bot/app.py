@@ -1,0 +1,280 @@
+"""The bot, wired: sync → books → commands → outbox. The only file that knows all the others.
+
+Every step is safe to die after. A sync's events and its token are one transaction; a command's
+effect, its answers and its mark "done" are another; an answer is sent under a transaction id of its
+own, and the bot's own event, coming back with the sync, proves that it was.
+"""
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+from archive import botbooks, cases, settings
+from archive.botbooks import Outgoing, SeenEvent
+from archive.cases import Actor, Case
+from archive.db import Database, Unit, open_database
+from bot import fault, inbox, parse, render
+from bot import text as texts
+from bot.commands import COMMANDS
+from bot.commands.base import Answer, Card, Command, Mistake, Request, Say, Tools
+from bot.commands.case import closed_already
+from bot.matrix import SYNC_TIMEOUT_MS, Matrix, MatrixError
+from bot.outbox import Outbox
+from config import Config
+
+log = logging.getLogger("daftar.bot")
+
+DISPLAY_NAME = "Daftar"
+GATHER = 0.1  # seconds between syncs while events come: a few at once cost less than one by one
+LONGEST_WAIT = 60.0  # seconds between tries when something is down
+
+
+class BotError(Exception):
+    """The bot cannot work; the text is a sentence for the administrator."""
+
+
+async def run(config: Config) -> None:
+    """Run the bot until cancelled. Raises BotError when the configuration cannot work, and
+    ArchiveError when the archive cannot be opened."""
+    db = await open_database(config.database_url)
+    try:
+        await run_with(config, db)
+    finally:
+        await db.close()
+
+
+async def run_with(config: Config, db: Database) -> None:
+    """The same, on a database that is open already."""
+    matrix = Matrix(config.homeserver.url, config.user_id(config.bot.user), config.bot.as_token)
+    try:
+        await Bot(config, db, matrix).run()
+    finally:
+        await matrix.close()
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What a command left to say, and how it ended."""
+
+    says: list[Say]
+    state: str = "done"
+
+
+class Bot:
+    """Its three loops: reading, doing, sending."""
+
+    def __init__(self, config: Config, db: Database, matrix: Matrix) -> None:
+        self._config = config
+        self._db = db
+        self._matrix = matrix
+        self._tools = Tools(config, db, matrix)
+        self._rules = inbox.rules_of(config)
+        self._zone = ZoneInfo(config.timezone)
+        self._outbox = Outbox(db, matrix)
+        self._token_name = f"bot.sync_token {self._rules.user_id}"
+        self._commands = asyncio.Event()
+        self._caught_up = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await self._sign_on()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_again_and_again("reading", self._read), name="bot reading")
+                tasks.create_task(_again_and_again("commands", self._do), name="bot commands")
+                tasks.create_task(_again_and_again("answers", self._send), name="bot answers")
+        except* BotError as group:
+            raise group.exceptions[0] from None
+
+    async def _sign_on(self) -> None:
+        bot = self._config.bot
+        wait = 0.5
+        while True:
+            try:
+                user_id = await self._matrix.register(bot.user, DISPLAY_NAME)
+                break
+            except MatrixError as error:
+                if error.status == 401 or error.lasting:
+                    raise BotError(
+                        f"the homeserver at {self._config.homeserver.url} refuses the bot "
+                        f"({error}); check bot.as_token, bot.user, and that the bot's registration "
+                        "is among the homeserver's app_service_config_files") from None
+                log.warning("%s; trying again in %.0f s", error, wait)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, LONGEST_WAIT)
+        if user_id != self._rules.user_id:
+            raise BotError(f"bot.as_token is for {user_id}, but bot.user and homeserver.name say "
+                           f"{self._rules.user_id}")
+        log.info("signed on as %s", user_id)
+
+    # Reading
+
+    async def _read(self) -> None:
+        """Sync for ever: events, invitations and token go into the books together."""
+        token = await settings.get(self._db, self._token_name)
+        # First what was missed, hardly waiting; never twice the same number, because Synapse
+        # answers the same question from a cache, and we ask what happened just before we died.
+        timeout_ms = secrets.randbelow(200) + 1
+        while True:
+            batch = await self._matrix.sync(token, timeout_ms)
+            fault.reach("sync-received")
+            events: list[SeenEvent] = []
+            echoes: list[tuple[str, str]] = []
+            for timeline in batch.rooms:
+                rows, own = inbox.read(timeline, self._rules)
+                events += rows
+                echoes += own
+            joins = []
+            for invite in batch.invites:
+                if inbox.accepts(invite.inviter, self._rules):
+                    joins.append(Outgoing(f"join {invite.room_id} {batch.token}", invite.room_id,
+                                          botbooks.JOIN, "{}"))
+                else:
+                    log.warning("not joining %s: invited by %s, who is neither admin nor staff",
+                                invite.room_id, invite.inviter)
+            if batch.token != token:
+                await self._db.write(botbooks.record(
+                    self._token_name, batch.token, events, joins, echoes))
+            fault.reach("sync-stored")
+            timeout_ms = SYNC_TIMEOUT_MS
+            token = batch.token
+            if not self._caught_up.is_set() or any(event.state == "new" for event in events):
+                self._commands.set()
+            self._caught_up.set()
+            if joins:
+                self._outbox.wake()
+            if events:
+                await asyncio.sleep(GATHER)
+
+    # Doing
+
+    async def _do(self) -> None:
+        """Do the commands in the books, oldest first, one at a time."""
+        while True:
+            await self._commands.wait()
+            self._commands.clear()
+            while waiting := await botbooks.commands(self._db):
+                for event in waiting:
+                    await self._handle(event)
+                    self._outbox.wake()
+
+    async def _handle(self, event: SeenEvent) -> None:
+        """One command: its effect, its answers and its mark "done" in one transaction."""
+        request = await self._request(event)
+        try:
+            unit = await self._unit(event, request)
+            fault.reach("command-prepared")
+            await self._db.write(_once(event, request, unit))
+        except Mistake as mistake:
+            await self._answer(event, request, mistake.sentence, mistake.command)
+        except cases.CaseClosed as closed:
+            await self._answer(event, request, closed_already(closed.case, request))
+        except MatrixError as error:
+            if not error.lasting:
+                raise  # the homeserver is away: the command waits for it
+            log.exception("command %s failed", event.event_id)
+            await self._answer(event, request, f"The homeserver refused: {error}.", state="failed")
+        except Exception:
+            log.exception("command %s failed", event.event_id)
+            await self._answer(
+                event, request, "That went wrong inside me, and nothing was changed; the "
+                f"administrator finds why in the log under {event.event_id}.", state="failed")
+        fault.reach("command-done")
+
+    async def _unit(self, event: SeenEvent, request: Request) -> Unit[_Done]:
+        call = parse.parse(inbox.words(json.loads(event.content)), request.prefix, COMMANDS)
+        arguments = call.command.parse(call, request)
+        effect = await call.command.do(self._tools, request, arguments)
+        return _rendered(call.command, effect, request)
+
+    async def _answer(self, event: SeenEvent, request: Request, sentence: str,
+                      command: Command | None = None, state: str = "done") -> None:
+        usage = command.usage(request.prefix) if command else ""
+        text, markup = render.mistake(sentence, usage)
+        await self._db.write(_once(event, request, _said([Answer(text, markup)], state)))
+
+    async def _request(self, event: SeenEvent) -> Request:
+        content = json.loads(event.content)
+        bot = self._config.bot
+        name = texts.one_line(await self._matrix.display_name(event.room_id, event.sender))
+        root = inbox.thread_root(content)
+        request = Request(
+            event.event_id, event.room_id, Actor(event.sender, name), event.at, bot.prefix,
+            bot.department, self._zone, self._config.homeserver.name, root,
+            inbox.reply_to(content), mentions=inbox.mentions(content))
+        if root and (case := await self._case_of(root, event.room_id)):
+            # in a case's own thread a reply to nothing in particular has no paper
+            paper = None if request.reply_to == root else request.reply_to
+            request = replace(request, thread_case=case, reply_to=paper)
+        return request
+
+    async def _case_of(self, root: str, room_id: str) -> Case | None:
+        """The case whose card is a thread's root. The card's event may have come with the sync
+        before the outbox noted it: then the bot's own event names the case."""
+        case = await cases.by_card(self._db, root)
+        if case is None:
+            seen = await botbooks.event(self._db, root)
+            if seen is not None and seen.sender == self._rules.user_id:
+                number = json.loads(seen.content).get("org.daftar.case")
+                case = await cases.by_number(self._db, number) if number else None
+        return case if case and case.room_id == room_id else None
+
+    # Sending
+
+    async def _send(self) -> None:
+        """Send what is in the outbox, once it is known what of it has arrived already."""
+        await self._caught_up.wait()
+        await self._outbox.run()
+
+
+def _once(event: SeenEvent, request: Request, unit: Unit[_Done]) -> Unit[None]:
+    """The unit and its answers, unless the command is done already. A unit that raises (a mistake
+    found only now) takes the mark back with it."""
+    if not (yield from botbooks.finish(event.event_id)):
+        return
+    done = yield from unit
+    if done.state != "done":
+        yield "UPDATE bot_event SET state = ? WHERE event_id = ?", (done.state, event.event_id)
+    for index, say in enumerate(done.says):
+        room_id, content = render.content_of(say, request)
+        is_card = isinstance(say, Card) and say.new
+        txn_id = say.docket.case.card_txn if is_card else f"{event.event_id}.{index}"
+        yield from botbooks.say(
+            Outgoing(txn_id, room_id, "m.room.message", render.dumps(content)))
+
+
+def _rendered(command: Command, effect: Unit[Any], request: Request) -> Unit[_Done]:
+    facts = yield from effect
+    return _Done(command.render(facts, request))
+
+
+def _said(says: list[Say], state: str) -> Unit[_Done]:
+    return _Done(says, state)
+    yield  # makes it a generator
+
+
+async def _again_and_again(what: str, loop: Callable[[], Awaitable[None]]) -> NoReturn:
+    """Run an endless loop; when something it needs is down, wait and run it again. All that it
+    does stands in the archive, so beginning again loses nothing and does nothing twice."""
+    wait = 0.5
+    now = asyncio.get_running_loop().time
+    while True:
+        begun = now()
+        try:
+            await loop()
+        except MatrixError as error:
+            if error.status == 401:
+                raise BotError(f"the homeserver no longer knows bot.as_token ({error})") from None
+            log.warning("%s: %s", what, error)
+        except Exception:
+            log.exception("%s failed", what)
+        if now() - begun > LONGEST_WAIT:
+            wait = 0.5
+        await asyncio.sleep(wait)
+        wait = min(wait * 2, LONGEST_WAIT)

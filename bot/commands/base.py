@@ -1,0 +1,126 @@
+"""What a command is: parse, do, render; and what passes between the three."""
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from archive.cases import Actor, Case, Docket
+from archive.db import Database, Unit
+from bot.matrix import Matrix
+from config import Config
+
+
+class Mistake(Exception):
+    """The person asked for something that cannot be: one sentence, and the command it is about."""
+
+    def __init__(self, sentence: str, command: Command | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.command = command
+
+
+@dataclass(frozen=True)
+class CaseNumber:
+    """A case as people name it: 42, 00042, SED-2026-00042."""
+
+    serial: int
+    year: int | None = None
+    department: str | None = None
+    text: str = ""  # as written
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command as understood from the text alone."""
+
+    command: Command
+    number: CaseNumber | None
+    rest: str  # what follows, quotes taken off; may have several lines
+    before_verb: bool = False  # `!case 12 close`: the number cannot be part of the text
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who asks, where and when; pure, so that parse and render can be tested without a server."""
+
+    event_id: str
+    room_id: str
+    actor: Actor
+    at: int
+    prefix: str
+    department: str
+    zone: ZoneInfo
+    server: str  # our server name, for links
+    thread_root: str | None = None
+    reply_to: str | None = None  # the message a person replied to, or the thread's first message
+    thread_case: Case | None = None  # in a case's thread: that case
+    mentions: tuple[str, ...] = ()  # user ids named as pills
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a command's `do` may use."""
+
+    config: Config
+    db: Database
+    matrix: Matrix
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A reply to the command, where it was given."""
+
+    text: str
+    html: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """The case's card in the room: new, or as it now stands."""
+
+    docket: Docket
+    new: bool = False
+
+
+@dataclass(frozen=True)
+class ThreadNote:
+    """The bot's own word in a case's thread."""
+
+    case: Case
+    text: str
+    html: str
+
+
+Say = Answer | Card | ThreadNote
+
+
+@dataclass(frozen=True)
+class Command:
+    """One line of the vocabulary.
+
+    `parse(call, request)` checks and gives the arguments (raises Mistake); `do(tools, request,
+    arguments)` reads what it needs and gives the unit that has the effect, which runs in one
+    transaction with the answers; `render(facts, request)` is pure: the unit's result in words.
+    """
+
+    name: str  # "case note"
+    arguments: str  # "N TEXT"
+    help: str
+    aliases: tuple[str, ...]  # other words for the name's last word
+    parse: Callable[[Call, Request], Any]
+    do: Callable[[Tools, Request, Any], Awaitable[Unit[Any]]]
+    render: Callable[[Any, Request], list[Say]]
+    takes_number: bool = False
+    examples: tuple[str, ...] = ()
+
+    def usage(self, prefix: str) -> str:
+        """`!case note N TEXT`"""
+        return f"{prefix}{self.name} {self.arguments}".rstrip()
+
+
+def result(value: Any) -> Unit[Any]:
+    """A unit without effect."""
+    return value
+    yield  # makes it a generator

@@ -1,0 +1,79 @@
+"""`!help`: the vocabulary, from the same table that the bot works by."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archive.db import Unit
+from bot import parse as grammar
+from bot import render
+from bot import text as texts
+from bot.commands.base import Answer, Call, Command, Mistake, Request, Say, Tools, result
+
+INTRODUCTION = ("I keep the cases of this room. What begins with {prefix} and what I say stays "
+                "inside; nothing of it goes to WhatsApp.")
+NUMBERS = ("N is a case's number: 42, 00042 or SED-2026-00042. In a case's thread it may be left "
+           "out.")
+
+
+@dataclass(frozen=True)
+class HelpPage:
+    """Which commands to explain, and whether at length."""
+
+    commands: list[Command]
+    full: bool
+
+
+class Help:
+    """Help over a vocabulary that is complete only when this is part of it."""
+
+    def __init__(self, commands: list[Command]) -> None:
+        self.commands = commands
+
+    def parse(self, call: Call, request: Request) -> HelpPage:
+        """All, a family, or one command."""
+        wanted = texts.fold(call.rest).removeprefix(request.prefix).split()
+        if not wanted:
+            return HelpPage(self.commands, full=False)
+        family = grammar.family(wanted[0])
+        chosen = [c for c in self.commands if c.name.split()[0] == family]
+        if not chosen:  # `!help close`
+            chosen = [c for c in self.commands if grammar.has_verb(c, wanted[0])]
+        elif len(wanted) > 1:
+            chosen = [c for c in chosen if grammar.has_verb(c, wanted[1])] or chosen
+        if not chosen:
+            raise Mistake(f"I have no help on {texts.shorten(' '.join(wanted), 40)!r}.",
+                          call.command)
+        return HelpPage(chosen, full=True)
+
+    async def do(self, tools: Tools, request: Request, page: HelpPage) -> Unit[HelpPage]:
+        """Nothing."""
+        return result(page)
+
+    def render(self, page: HelpPage, request: Request) -> list[Say]:
+        """A list of usage lines with a sentence each."""
+        prefix = request.prefix
+        intro = INTRODUCTION.format(prefix=prefix)
+        text, markup = [intro, ""], [f"<p>{render.html(intro)}</p><ul>"]
+        for command in page.commands:
+            usage = command.usage(prefix)
+            text.append(f"{usage}\n    {command.help}")
+            line = f"<code>{render.html(usage)}</code><br>{render.html(command.help)}"
+            if page.full:
+                for example in command.examples:
+                    text.append(f"    e.g. {prefix}{example}")
+                    line += f"<br>e.g. <code>{render.html(prefix + example)}</code>"
+                if command.aliases:
+                    also = f"also: {', '.join(map(render.isolate, command.aliases))}"
+                    text.append("    " + also)
+                    line += f"<br><em>{render.html(also)}</em>"
+            markup.append(f"<li>{line}</li>")
+        text += ["", NUMBERS]
+        markup.append(f"</ul><p>{render.html(NUMBERS)}</p>")
+        return [Answer("\n".join(text), "".join(markup))]
+
+
+def help_command(commands: list[Command]) -> Command:
+    """The command that explains `commands`."""
+    page = Help(commands)
+    return Command("help", "[case|search]", "Shows this; with a word, more about it.", (),
+                   page.parse, page.do, page.render, examples=("help case",))

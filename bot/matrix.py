@@ -1,0 +1,265 @@
+"""The port to Matrix: matrix-nio's paths and its HTTP session, our own reading of the answers.
+
+nio validates every event by JSON schema, which takes most of its time, and stores its sync token
+before anybody has stored the events. So the JSON is read here, and the token is the caller's.
+"""
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+import aiohttp
+import nio
+
+log = logging.getLogger("daftar.bot")
+
+TIMELINE_LIMIT = 100
+PAGE_LIMIT = 500
+SYNC_TIMEOUT_MS = 30_000
+REQUEST_TIMEOUT = 60  # seconds
+MAX_RESPONSE = 256 * 1024 * 1024  # bytes; a guard for our memory
+
+# Only timelines: state, presence, receipts and account data are of no use here.
+_NOTHING = {"not_types": ["*"]}
+_FILTER: dict[str, Any] = {
+    "presence": _NOTHING,
+    "account_data": _NOTHING,
+    "room": {
+        "timeline": {"limit": TIMELINE_LIMIT, "lazy_load_members": True},
+        "state": _NOTHING, "ephemeral": _NOTHING, "account_data": _NOTHING,
+    },
+}
+
+
+class MatrixError(Exception):
+    """The homeserver refused, or could not be reached (status 0)."""
+
+    def __init__(self, status: int, errcode: str, message: str, retry_after_ms: int = 0) -> None:
+        super().__init__(f"{errcode}: {message}" if errcode else message)
+        self.status = status
+        self.errcode = errcode
+        self.retry_after_ms = retry_after_ms
+
+    @property
+    def lasting(self) -> bool:
+        """True when trying again is of no use."""
+        return 400 <= self.status < 500 and self.status not in (401, 408, 429)
+
+
+@dataclass(frozen=True)
+class RoomTimeline:
+    """What happened in one room since the last sync, oldest first, as the homeserver gave it."""
+
+    room_id: str
+    events: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Invite:
+    """An invitation to a room."""
+
+    room_id: str
+    inviter: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One sync: the token that comes after it, and what it brought."""
+
+    token: str
+    rooms: list[RoomTimeline] = field(default_factory=list)
+    invites: list[Invite] = field(default_factory=list)
+
+
+class Matrix:
+    """The bot's user on its homeserver: one of an appservice's namespace, so there is a token and
+    no login; every request names the user (application service API, "Identity assertion")."""
+
+    def __init__(self, url: str, user_id: str, token: str) -> None:
+        self.user_id = user_id
+        self._client = nio.AsyncClient(url.rstrip("/"), user_id)
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._names: dict[tuple[str, str], tuple[float, str]] = {}
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    # The bot's user
+
+    async def register(self, localpart: str, display_name: str) -> str:
+        """Make the bot's user unless there is one, and name it; its Matrix id.
+
+        Client-server API, `POST /register` with `m.login.application_service` (application service
+        API, "Server admin style permissions"). Raises MatrixError."""
+        body = {"type": "m.login.application_service", "username": localpart,
+                "inhibit_login": True}
+        try:
+            await self._request("POST", "/_matrix/client/v3/register", json.dumps(body),
+                                as_user=False)
+        except MatrixError as error:
+            if error.errcode != "M_USER_IN_USE":
+                raise
+        user_id = (await self._api(nio.Api.whoami("")))["user_id"]
+        profile = await self._api(nio.Api.profile_get(user_id))
+        if profile.get("displayname") != display_name:
+            await self._api(nio.Api.profile_set_displayname("", user_id, display_name))
+        return user_id
+
+    # Reading
+
+    async def sync(self, since: str | None, timeout_ms: int = SYNC_TIMEOUT_MS) -> Batch:
+        """What happened since the token. Where the homeserver left a gap in a room, it is paged
+        back to the token before this returns: nothing is left out. With `since` None only the
+        present token and open invitations are fetched. Raises MatrixError."""
+        if since is None:
+            nothing = {**_FILTER, "room": {**_FILTER["room"], "timeline": {"limit": 1}}}
+            # Synapse gives the same answer to the same question for two minutes. A token of two
+            # minutes ago would do commands again that an archive since lost had done: ask
+            # differently each time. A first sync never waits, whatever its timeout.
+            call = nio.Api.sync("", timeout=secrets.randbelow(10**9) + 1, filter=nothing)
+        else:
+            call = nio.Api.sync("", since=since, timeout=timeout_ms, filter=_FILTER)
+        answer = await self._api(call, timeout=REQUEST_TIMEOUT + timeout_ms / 1000)
+        rooms = answer.get("rooms") or {}
+        timelines = []
+        for room_id, room in (rooms.get("join") or {}).items() if since is not None else ():
+            timeline = room.get("timeline") or {}
+            events = timeline.get("events") or []
+            if timeline.get("limited") and timeline.get("prev_batch"):
+                events = await self._gap(room_id, timeline["prev_batch"], since) + events
+            if events:
+                timelines.append(RoomTimeline(room_id, events))
+        invites = [
+            invite for room_id, room in (rooms.get("invite") or {}).items()
+            if (invite := self._invite(room_id, room))]
+        return Batch(answer["next_batch"], timelines, invites)
+
+    async def _gap(self, room_id: str, start: str, end: str) -> list[dict[str, Any]]:
+        """The events between two tokens, oldest first, also when they are many pages."""
+        newest_first: list[dict[str, Any]] = []
+        position: str | None = start
+        while position:
+            page = await self._api(
+                nio.Api.room_messages("", room_id, start=position, end=end, limit=PAGE_LIMIT))
+            newest_first += page.get("chunk") or []
+            if page.get("end") == position or not page.get("chunk"):
+                break
+            position = page.get("end")
+        return newest_first[::-1]
+
+    def _invite(self, room_id: str, room: Mapping[str, Any]) -> Invite | None:
+        for event in (room.get("invite_state") or {}).get("events") or []:
+            if event.get("type") == "m.room.member" and event.get("state_key") == self.user_id:
+                return Invite(room_id, event.get("sender", ""))
+        return None
+
+    async def event(self, room_id: str, event_id: str) -> dict[str, Any] | None:
+        """An event of a room; None when there is none or the bot may not see it."""
+        try:
+            return await self._api(nio.Api.room_get_event("", room_id, event_id))
+        except MatrixError as error:
+            if error.lasting:
+                return None
+            raise
+
+    async def member(self, room_id: str, user_id: str) -> dict[str, Any] | None:
+        """A user's membership in a room (`m.room.member` content); None when there never was."""
+        try:
+            return await self._api(
+                nio.Api.room_get_state_event("", room_id, "m.room.member", user_id))
+        except MatrixError as error:
+            if error.lasting:
+                return None
+            raise
+
+    async def is_joined(self, room_id: str, user_id: str) -> bool:
+        """Whether the user is in the room now."""
+        member = await self.member(room_id, user_id)
+        return bool(member and member.get("membership") == "join")
+
+    async def display_name(self, room_id: str, user_id: str) -> str:
+        """What the room calls a user; the localpart when it has no name. Kept for ten minutes."""
+        now = asyncio.get_running_loop().time()
+        known = self._names.get((room_id, user_id))
+        if known is None or known[0] < now:
+            member = await self.member(room_id, user_id) or {}
+            name = member.get("displayname")
+            text = name if isinstance(name, str) and name.strip() else user_id[1:].split(":")[0]
+            if len(self._names) > 10_000:
+                self._names.clear()
+            known = self._names[room_id, user_id] = (now + 600, text)
+        return known[1]
+
+    async def private_with(self, room_id: str, user_id: str) -> bool:
+        """Whether nobody but the bot and this user is in the room."""
+        answer = await self._api(nio.Api.joined_members("", room_id))
+        return set(answer.get("joined") or {}) == {self.user_id, user_id}
+
+    # Writing
+
+    async def join(self, room_id: str) -> None:
+        """Accept an invitation. Raises MatrixError."""
+        method, path = nio.Api.join("", room_id)
+        await self._json(method, path, {})
+
+    async def send(self, room_id: str, type_: str, txn_id: str, content: Mapping[str, Any]) -> str:
+        """Send an event under a transaction id; its event id. Raises MatrixError."""
+        method, path, body = nio.Api.room_send("", room_id, type_, dict(content), txn_id)
+        return (await self._request(method, path, body))["event_id"]
+
+    # HTTP
+
+    async def _api(self, call: tuple[str, ...], timeout: float = REQUEST_TIMEOUT) -> dict[str, Any]:
+        method, path, *body = call
+        return await self._request(method, path, body[0] if body else None, timeout)
+
+    async def _json(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._request(method, path, json.dumps(body))
+
+    async def _request(self, method: str, path: str, body: str | None = None,
+                       timeout: float = REQUEST_TIMEOUT, as_user: bool = True
+                       ) -> dict[str, Any]:
+        path = _address(path, self.user_id if as_user else None)
+        try:
+            response = await self._client.send(
+                method, path, body, self._headers, timeout=aiohttp.ClientTimeout(total=timeout))
+            async with response:
+                if (response.content_length or 0) > MAX_RESPONSE:
+                    raise MatrixError(0, "", f"the answer to {path} is too large")
+                raw = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise MatrixError(0, "", f"the homeserver does not answer: {error!r}") from error
+        try:
+            answer = json.loads(raw)
+        except ValueError:
+            answer = None
+        if response.status >= 400 or not isinstance(answer, dict):
+            raise _error(f"{method} {path.partition('?')[0]}", response.status, answer)
+        return answer
+
+
+def _address(path: str, user_id: str | None) -> str:
+    """nio writes the token into the path; ours is in the header, and the two may not be mixed."""
+    path, _, query = path.partition("?")
+    pairs = [(k, v) for k, v in parse_qsl(query) if k != "access_token"]
+    if user_id:
+        pairs.append(("user_id", user_id))
+    return f"{path}?{urlencode(pairs, quote_via=quote)}" if pairs else path
+
+
+def _error(request: str, status: int, answer: Any) -> MatrixError:
+    if not isinstance(answer, dict):
+        # a proxy in between speaks HTML; 200 without JSON is no answer at all
+        return MatrixError(status if status >= 400 else 0, "",
+                           f"HTTP {status} without JSON ({request})")
+    retry = answer.get("retry_after_ms")
+    return MatrixError(status, str(answer.get("errcode", "")),
+                       f"{answer.get('error', '')} ({request})",
+                       retry if isinstance(retry, int) else 0)

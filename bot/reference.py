@@ -1,0 +1,51 @@
+"""docs/commands.md, made from COMMANDS: `python -m bot.reference > docs/commands.md`."""
+from __future__ import annotations
+
+import sys
+
+from bot import parse
+from bot.commands import COMMANDS
+from bot.commands.base import Command
+
+PREFIX = "!"
+_HEAD = """\
+# Commands
+
+What staff can say to the bot in a room. Officials on WhatsApp see neither the commands nor the
+answers: what begins with `{p}` and what the bot says stays on the Matrix side.
+
+- **N** is a case's number: `42`, `00042` or `SED-2026-00042`. It may stand before the verb as well
+  (`{p}case 42 close`), and in a case's thread it may be left out.
+- **In a thread** a number at the beginning of a text is asked about, not guessed: quotes make it
+  text (`{p}case note "12 teachers absent"`), the number before the verb makes it a case
+  (`{p}case 12 note …`).
+- **As a reply**, `{p}case open` takes the message replied to as the case's first paper.
+- Letter case does not matter, and a misspelt command is answered with the nearest one.
+- Editing a command that was sent does nothing; send it again.
+- A case of another room is shown to those only who are in that room.
+
+This page is made from the bot's own list by `make docs`.
+"""
+
+
+def commands_page() -> str:
+    """The page, as Markdown."""
+    families = "".join(
+        f"\n`{PREFIX}{name}` may also be written "
+        + ", ".join(f"`{PREFIX}{word}`" for word in words) + ".\n"
+        for name, words in parse.FAMILIES.items())
+    return (_HEAD.format(p=PREFIX) + "\n" + "\n".join(_entry(command) for command in COMMANDS)
+            + "\n## Other words\n" + families)
+
+
+def _entry(command: Command) -> str:
+    lines = [f"## `{command.usage(PREFIX)}`", "", command.help]
+    if command.examples:
+        lines += ["", "For example: " + ", ".join(f"`{PREFIX}{e}`" for e in command.examples) + "."]
+    if command.aliases:
+        lines += ["", "Also: " + ", ".join(f"`{word}`" for word in command.aliases) + "."]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(commands_page())

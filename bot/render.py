@@ -1,0 +1,268 @@
+"""Words on the screen: a case's card, its docket sheet, lists; as plain text and as the subset of
+HTML that Matrix allows (client-server API, `m.room.message` msgtypes). Pure."""
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from html import escape
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from archive.cases import Action, Case, Docket, Paper
+from bot import text as texts
+from bot.commands.base import Answer, Card, Request, Say, ThreadNote
+from bot.outbox import PENDING
+
+EXCERPT = 280  # characters of a paper on a card
+SAID = 600  # characters of a note on a docket sheet
+EVENT_BYTES = 48_000  # of body and formatted_body together; Matrix allows 65,536 an event
+
+_RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+
+
+def isolate(text: str) -> str:
+    """Right-to-left words inside a line of ours must not turn the line around (FSI … PDI)."""
+    return f"\u2068{text}\u2069" if _RTL.search(text) else text
+
+
+def html(text: str) -> str:
+    """People's text in HTML."""
+    return escape(isolate(text), quote=False).replace("\n", "<br>")
+
+
+def when(at: int, zone: ZoneInfo) -> str:
+    """`23 Nov 2026, 14:05`"""
+    moment = datetime.fromtimestamp(at / 1000, zone)
+    return f"{moment.day} {moment:%b %Y, %H:%M}"
+
+
+def permalink(room_id: str, event_id: str, server: str) -> str:
+    """A link that every Matrix client opens (specification, appendix "matrix.to navigation")."""
+    return (f"https://matrix.to/#/{quote(room_id, safe='')}/{quote(event_id, safe='')}"
+            f"?via={quote(server, safe='')}")
+
+
+def link(address: str, words: str) -> str:
+    """An HTML link."""
+    return f'<a href="{escape(address)}">{html(words)}</a>'
+
+
+def case_link(case: Case, server: str) -> str:
+    """The number, linked to its card once that is known."""
+    if case.card_event is None:
+        return f"<strong>{case.number}</strong>"
+    return f"<strong>{link(permalink(case.room_id, case.card_event, server), case.number)}</strong>"
+
+
+def standing(case: Case) -> str:
+    """`Open, with DEO Sibi`"""
+    if case.status == "closed":
+        return "Closed" + (f": {isolate(one(case.resolution))}" if case.resolution else "")
+    return f"Open, with {isolate(case.holder)}" if case.holder else "Open, not assigned"
+
+
+def one(text: str | None, length: int = SAID) -> str:
+    """A person's text as part of a line."""
+    return texts.shorten(texts.one_line(text or ""), length)
+
+
+def action_words(action: Action, length: int = SAID) -> str:
+    """What was done, without who and when; what was said is cut to `length` characters."""
+    match action.kind:
+        case "open":
+            return "opened the case"
+        case "assign" if action.before:
+            return f"handed it from {isolate(action.before)} to {isolate(action.after or '')}"
+        case "assign":
+            return f"assigned it to {isolate(action.after or '')}"
+        case "note":
+            return f"noted: {isolate(one(action.text, length))}"
+        case "close" if action.text:
+            return f"closed it: {isolate(one(action.text, length))}"
+        case "close":
+            return "closed it"
+    return action.kind
+
+
+def card(docket: Docket, request: Request) -> tuple[str, str]:
+    """The case's card in the room: (text, HTML)."""
+    case, papers = docket.case, docket.papers
+    mark = "📁" if case.status == "open" else "✅"
+    opened = f"Opened by {isolate(case.opened_by.name)}, {when(case.opened_at, request.zone)}"
+    count = {0: "no papers yet", 1: "1 paper"}.get(len(papers), f"{len(papers)} papers")
+    text = [f"{mark} {case.number} · {isolate(case.title)}", standing(case), f"{opened} · {count}"]
+    markup = [f"<strong>{mark} {case.number} · {html(case.title)}</strong>",
+              f"<strong>{escape(standing(case))}</strong>", f"{escape(opened)} · {count}"]
+    last = docket.actions[-1]
+    if last.kind != "open":
+        done = action_words(last, EXCERPT)
+        line = f"Last: {isolate(last.actor.name)} {done} ({when(last.at, request.zone)})"
+        text.append(line)
+        markup.append(escape(line, quote=False))
+    quoted = ""
+    if papers:
+        text += ["", *_paper_text(papers[0], request)]
+        quoted = _paper_html(papers[0], case.room_id, request)
+    return "\n".join(text), f"<p>{'<br>'.join(markup)}</p>{quoted}"
+
+
+def _paper_text(paper: Paper, request: Request) -> list[str]:
+    head = f"First paper: {isolate(paper.sender_name)}, {when(paper.sent_at, request.zone)}"
+    return [head, *(f"> {line}" for line in texts.shorten(paper.excerpt, EXCERPT).split("\n"))]
+
+
+def _paper_html(paper: Paper, room_id: str, request: Request) -> str:
+    address = permalink(room_id, paper.event_id, request.server)
+    return (f"<blockquote>{link(address, 'First paper')}: <em>{html(paper.sender_name)}</em>, "
+            f"{when(paper.sent_at, request.zone)}<br>"
+            f"{html(texts.shorten(paper.excerpt, EXCERPT))}</blockquote>")
+
+
+def docket_sheet(docket: Docket, request: Request) -> tuple[str, str]:
+    """The case's facts, papers and progress: (text, HTML). Old actions are left out, and counted,
+    when the sheet would not fit into an event."""
+    return fitting(lambda actions: _sheet(docket, request, actions), len(docket.actions))
+
+
+def _sheet(docket: Docket, request: Request, actions: int) -> tuple[str, str]:
+    case, zone = docket.case, request.zone
+    facts = [("Status", "Closed" if case.status == "closed" else "Open"),
+             ("With", case.holder or "nobody yet"),
+             ("Opened", f"{when(case.opened_at, zone)} by {isolate(case.opened_by.name)}")]
+    if case.closed_at is not None:
+        facts.append(("Closed", when(case.closed_at, zone)))
+        facts.append(("Resolution", one(case.resolution) or "none given"))
+    text = [f"Docket sheet · {case.number}", isolate(case.title), ""]
+    text += [f"{name}: {isolate(value)}" for name, value in facts]
+    markup = [f"<h4>Docket sheet · {case_link(case, request.server)}</h4>",
+              f"<p><strong>{html(case.title)}</strong></p>",
+              "<p>" + "<br>".join(f"<strong>{n}:</strong> {html(v)}" for n, v in facts) + "</p>"]
+    papers = _papers(docket, request)
+    text += [line for line, _ in papers]
+    markup.append("".join(line for _, line in papers))
+    shown = docket.actions[-actions:]
+    left_out = len(docket.actions) - len(shown)
+    more = f" (the last {len(shown)} of {len(docket.actions)})" if left_out else ""
+    text += [*([] if papers else [""]), f"Progress{more}"]
+    text += [f"• {when(a.at, zone)}: {isolate(a.actor.name)} {action_words(a)}" for a in shown]
+    markup.append(f"<p><strong>Progress{more}</strong></p>")
+    markup.append(table(("When", "Who", "What"), (
+        (when(a.at, zone), a.actor.name, action_words(a)) for a in shown)))
+    return "\n".join(text), "".join(markup)
+
+
+def _papers(docket: Docket, request: Request) -> list[tuple[str, str]]:
+    """The papers' part of the sheet, line by line: (text, HTML); nothing when there are none."""
+    if not docket.papers:
+        return []
+    head = f"Papers ({len(docket.papers)})"
+    lines = [(f"\n{head}", f"<p><strong>{head}</strong></p><ol>")]
+    for paper in docket.papers[:20]:
+        source = f"{isolate(paper.sender_name)}, {when(paper.sent_at, request.zone)}"
+        said = texts.shorten(texts.one_line(paper.excerpt), EXCERPT)
+        address = permalink(docket.case.room_id, paper.event_id, request.server)
+        lines.append((f"• {source}: {isolate(said)}",
+                      f"<li>{link(address, source)}: {html(said)}</li>"))
+    return [*lines, ("", "</ol>")]
+
+
+def case_list(title: str, cases: list[Case], total: int, request: Request) -> tuple[str, str]:
+    """A list of cases, newest first: (text, HTML)."""
+    if not cases:
+        return f"{title}: none.", f"<p>{html(title)}: none.</p>"
+    more = f", the newest {len(cases)} shown" if total > len(cases) else ""
+    head = f"{title} ({total}{more})"
+    text = [head, *(f"• {c.number} · {isolate(c.title)} · {standing(c)} · since "
+                    f"{when(c.opened_at, request.zone)}" for c in cases)]
+    rows = "".join(
+        f"<tr><td>{case_link(c, request.server)}</td><td>{html(c.title)}</td>"
+        f"<td>{escape(standing(c), quote=False)}</td>"
+        f"<td>{when(c.opened_at, request.zone)}</td></tr>"
+        for c in cases)
+    names = "".join(f"<th>{name}</th>" for name in ("Case", "Title", "Stands", "Opened"))
+    return "\n".join(text), (f"<p><strong>{html(head)}</strong></p><table><thead><tr>{names}</tr>"
+                             f"</thead><tbody>{rows}</tbody></table>")
+
+
+def table(names: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """An HTML table of people's text."""
+    head = "".join(f"<th>{html(name)}</th>" for name in names)
+    body = "".join("<tr>" + "".join(f"<td>{html(cell)}</td>" for cell in row) + "</tr>"
+                   for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def fitting(build: Callable[[int], tuple[str, str]], rows: int) -> tuple[str, str]:
+    """What `build(rows)` gives, with fewer rows until it fits into an event."""
+    while True:
+        text, markup = build(rows)
+        if rows <= 1 or len(text.encode()) + len(markup.encode()) <= EVENT_BYTES:
+            return text, markup
+        rows = rows * 2 // 3
+
+
+def mistake(sentence: str, usage: str) -> tuple[str, str]:
+    """One sentence, and the usage line when there is one."""
+    if not usage:
+        return sentence, html(sentence)
+    return f"{sentence}\nUsage: {usage}", f"{html(sentence)}<br>Usage: <code>{escape(usage)}</code>"
+
+
+# Events
+
+
+def notice(text: str, markup: str) -> dict[str, Any]:
+    """A message of the bot's, which mentions nobody (`m.mentions` of the client-server API)."""
+    return {"msgtype": "m.notice", "body": text, "format": "org.matrix.custom.html",
+            "formatted_body": markup, "m.mentions": {}, "org.daftar.bot": True}
+
+
+def content_of(say: Say, request: Request) -> tuple[str, dict[str, Any]]:
+    """(room id, event content) of something the bot says."""
+    match say:
+        case Answer(text, markup):
+            return request.room_id, {**notice(text, markup), "m.relates_to": _reply(request)}
+        case Card(docket, new):
+            return docket.case.room_id, _card_content(docket, new, request)
+        case ThreadNote(case, text, markup):
+            return case.room_id, {**notice(text, markup), "org.daftar.case": case.number,
+                                  "m.relates_to": _thread(_card_id(case))}
+    raise TypeError(f"{say!r} is nothing to say")
+
+
+def _card_content(docket: Docket, new: bool, request: Request) -> dict[str, Any]:
+    case = docket.case
+    text, markup = card(docket, request)
+    content = {**notice(text, markup), "org.daftar.case": case.number}
+    if new:
+        # In the main line the card is the answer; a thread's root may be no part of a thread.
+        if request.thread_root is None:
+            content["m.relates_to"] = {"m.in_reply_to": {"event_id": request.event_id}}
+        return content
+    return {**notice(f"* {text}", f"* {markup}"), "org.daftar.case": case.number,
+            "m.new_content": content,
+            "m.relates_to": {"rel_type": "m.replace", "event_id": _card_id(case)}}
+
+
+def _card_id(case: Case) -> str:
+    return case.card_event or PENDING + case.card_txn
+
+
+def _reply(request: Request) -> dict[str, Any]:
+    if request.thread_root is None:
+        return {"m.in_reply_to": {"event_id": request.event_id}}
+    return {"rel_type": "m.thread", "event_id": request.thread_root, "is_falling_back": False,
+            "m.in_reply_to": {"event_id": request.event_id}}
+
+
+def _thread(root: str) -> dict[str, Any]:
+    return {"rel_type": "m.thread", "event_id": root, "is_falling_back": True,
+            "m.in_reply_to": {"event_id": root}}
+
+
+def dumps(content: dict[str, Any]) -> str:
+    """An event's content for the outbox."""
+    return json.dumps(content, ensure_ascii=False)
