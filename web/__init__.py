@@ -1,0 +1,1 @@
+"""The archive's pages: server-rendered, complete without JavaScript."""
