@@ -211,6 +211,7 @@ FIRST = [
         added_at BIGINT NOT NULL,
         excerpt TEXT NOT NULL DEFAULT '',
         PRIMARY KEY (case_id, event_id))""",
+    "CREATE INDEX case_paper_record ON case_paper (record_id)",
     # The bot's own books: what it saw (in the order of its sync), and what it has to say.
     """CREATE TABLE bot_event (
         seq {serial},

@@ -20,13 +20,13 @@ from archive.botbooks import Outgoing, SeenEvent
 from archive.cases import Actor, Case
 from archive.db import Database, Unit, open_database
 from bot import fault, inbox, parse, render
-from bot import text as texts
 from bot.commands import COMMANDS
 from bot.commands.base import Answer, Card, Command, Mistake, Request, Say, Tools
 from bot.commands.case import closed_already
 from bot.matrix import SYNC_TIMEOUT_MS, Matrix, MatrixError
 from bot.outbox import Outbox
 from config import Config
+from nlp import words as texts
 
 log = logging.getLogger("daftar.bot")
 

@@ -13,8 +13,8 @@ from archive.botbooks import SeenEvent
 from bot import parse
 from bot.matrix import RoomTimeline
 from bot.outbox import TXN_KEY
-from bot.text import without_fallback
 from config import Config
+from nlp.words import without_fallback
 
 
 @dataclass(frozen=True)

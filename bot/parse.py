@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from archive import ids
-from bot import text as texts
 from bot.commands.base import Call, CaseNumber, Command, Mistake
+from nlp import words as texts
 
 # Other words for the first word of a command.
 FAMILIES: dict[str, tuple[str, ...]] = {
@@ -23,11 +23,10 @@ _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "'": "'", "‘": "�
 
 
 def is_command(body: str, prefix: str) -> bool:
-    """Whether a message speaks to the bot."""
-    start = texts.clean(body)
-    if not start.startswith(prefix):
+    """Whether a message speaks to the bot, and not to the bridge."""
+    if not texts.is_command(body, False, prefix):
         return False
-    return _word(start[len(prefix):])[0] not in FOREIGN
+    return _word(texts.clean(body)[len(prefix):])[0] not in FOREIGN
 
 
 def parse(body: str, prefix: str, commands: Sequence[Command]) -> Call:

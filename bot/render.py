@@ -12,9 +12,9 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from archive.cases import Action, Case, Docket, Paper
-from bot import text as texts
 from bot.commands.base import Answer, Card, Request, Say, ThreadNote
 from bot.outbox import PENDING
+from nlp import words as texts
 
 EXCERPT = 280  # characters of a paper on a card
 SAID = 600  # characters of a note on a docket sheet

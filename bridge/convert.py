@@ -173,7 +173,8 @@ def _media_parts(
     name = record.media_name or f"{record.kind}{_suffix(record.media_mime)}"
     if media is None:
         words = f"[{record.kind} {name}: {error or 'not available'}]"
-        return [Part({"msgtype": "m.notice", "body": "\n".join(filter(None, [words, record.text]))})]
+        body = "\n".join(filter(None, [words, record.text]))
+        return [Part({"msgtype": "m.notice", "body": body})]
     content: dict[str, Any] = {
         "msgtype": _MSGTYPES[record.kind],
         "body": record.text if record.text and len(record.text) <= TEXT_LIMIT else name,
@@ -217,18 +218,6 @@ class Quote:
     participant: str  # JID of its sender
     text: str
     raw: bytes | None  # waE2E.Message as it came, when it came from WhatsApp
-
-
-def staff_text(content: dict[str, Any]) -> str:
-    """The words of a staff member's message, without Matrix's reply fallback."""
-    body = str(content.get("body") or "")
-    relates = content.get("m.relates_to")
-    if isinstance(relates, dict) and "m.in_reply_to" in relates and body.startswith("> "):
-        lines = body.split("\n")
-        while lines and lines[0].startswith("> "):
-            lines.pop(0)
-        return "\n".join(lines).lstrip("\n")
-    return body
 
 
 def relay_text(template: str, name: str, text: str) -> str:

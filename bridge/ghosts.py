@@ -54,7 +54,8 @@ class Ghosts:
 
     async def _avatar(self, person: Person) -> str | None:
         """The person's profile picture as an mxc: URI; a missing one is nothing to report."""
-        address = f"{person.pn}@{ids.USER_SERVER}" if person.pn else f"{person.lid}@{ids.LID_SERVER}"
+        address = str(ids.JID(person.pn, ids.USER_SERVER) if person.pn
+                      else ids.JID(person.lid or "", ids.LID_SERVER))
         try:
             picture = await self._link.picture(address)
         except (LinkError, LinkUnsure) as error:

@@ -28,7 +28,7 @@ class Groups:
 
     def wanted(self, jid: str, name: str) -> bool:
         """Does the configuration choose this group?"""
-        return "*" in self._wanted or jid in self._wanted or bool(name) and name in self._wanted
+        return "*" in self._wanted or jid in self._wanted or (bool(name) and name in self._wanted)
 
     async def chosen(self, jid: str) -> Chat | None:
         """The archive's chat for a group that is mirrored; None for any other."""
@@ -116,7 +116,8 @@ def _change(chat: Chat, event: whatsapp.GroupChange, received_at: int) -> Unit[s
     if event.topic is not None:
         words.append("The group's description was changed.")
     for jids, what in ((event.joined, "joined"), (event.left, "left"),
-                       (event.promoted, "is now an admin"), (event.demoted, "is no longer an admin")):
+                       (event.promoted, "is now an admin"),
+                       (event.demoted, "is no longer an admin")):
         for jid in jids:
             words.append(f"{(yield from _name(jid, event.at))} {what}.")
     if not words:

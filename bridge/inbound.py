@@ -211,12 +211,23 @@ class Inbound:
                 events = await self._deletion(state, record, ghost)
             case _:
                 events = await self._message(state, record, ghost)
-        reached("in5-sent")
         if events:
             self._remember(record.id, events[0])
-        commit = asyncio.create_task(self._db.write(
-            _sent(row.id, record.id, state.room, events)))
+        commit = asyncio.create_task(self._note(row.id, record.id, state.room, events))
         state.commits.append(commit)
+
+    async def _note(self, row_id: int, record_id: int, room: str, events: list[str]) -> None:
+        """Step 6."""
+        await self._db.write(_sent(row_id, record_id, room, events))
+        reached("in6-done")
+
+    async def _send(self, state: _Lane, record: Record, content: dict[str, Any],
+                    ghost: str | None, *, part: int = 0, kind: str = "m.room.message") -> str:
+        """Step 5: one part of a record. Returns its event id."""
+        event = await self._homeserver.send(
+            state.room, kind, content, f"d{record.id}.{part}", user=ghost, at=record.sent_at)
+        reached("in5-sent")
+        return event
 
     async def _sender(self, state: _Lane, record: Record) -> tuple[int | None, str | None]:
         """(person, ghost) of a record; (None, None) when the bridge itself speaks."""
@@ -252,9 +263,7 @@ class Inbound:
                     content["url"] = await self._media.to_homeserver(part.file, sha)
                     content.setdefault("info", {"mimetype": part.file.mime,
                                                 "size": len(part.file.data)})
-                event = await self._homeserver.send(
-                    state.room, "m.room.message", content, f"d{record.id}.{number}", user=ghost,
-                    at=record.sent_at)
+                event = await self._send(state, record, content, ghost, part=number)
             events.append(event)
         return events
 
@@ -316,8 +325,7 @@ class Inbound:
             return [known]
         content = {"m.relates_to": {"rel_type": "m.annotation", "event_id": event,
                                     "key": record.text}, convert.RECORD_MARK: record.id}
-        return [await self._homeserver.send(
-            state.room, "m.reaction", content, f"d{record.id}.0", user=ghost, at=record.sent_at)]
+        return [await self._send(state, record, content, ghost, kind="m.reaction")]
 
     async def _edit(self, state: _Lane, record: Record, ghost: str | None) -> list[str]:
         known = state.sent_before.get((record.id, 0))
@@ -332,9 +340,7 @@ class Inbound:
         else:
             content = await self._edited(state, record, target, event, detail)
         content[convert.RECORD_MARK] = record.id
-        return [await self._homeserver.send(
-            state.room, "m.room.message", content, f"d{record.id}.0", user=ghost,
-            at=record.sent_at)]
+        return [await self._send(state, record, content, ghost)]
 
     async def _edited(self, state: _Lane, record: Record, target: Record, event: str,
                       detail: dict[str, Any]) -> dict[str, Any]:
@@ -364,6 +370,7 @@ class Inbound:
                 raise
             await self._homeserver.redact(state.room, event, txn_id + "b",
                                           reason="Deleted on WhatsApp")
+        reached("in5-sent")
 
     async def _notice(self, state: _Lane, row: QueueRow) -> None:
         payload = json.loads(row.payload or "{}")
@@ -385,7 +392,6 @@ class Inbound:
         commits, state.commits = state.commits, []
         if commits:
             await asyncio.gather(*commits)
-            reached("in6-done")
 
     def complaint(self, row: QueueRow, reason: str, *, unsure: bool) -> Unit[list[str]]:
         """A message that does not get into the room is announced there."""

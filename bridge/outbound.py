@@ -23,6 +23,7 @@ from bridge.media import Media
 from bridge.steps import reached
 from bridge.worker import GiveUp, Retry, Unsure
 from config import Config
+from nlp.words import is_command, without_fallback
 
 log = logging.getLogger("daftar.bridge.outbound")
 
@@ -122,7 +123,7 @@ class Outbox:
         content = event["content"]
         if content.get("msgtype") == "m.notice" or "org.daftar.bot" in content:
             return True
-        if new.kind == "text" and new.text.lstrip().startswith(self._config.bot.prefix):
+        if new.kind in ("text", "edit") and is_command(new.text, False, self._config.bot.prefix):
             return True
         relates = content.get("m.relates_to")
         relates = relates if isinstance(relates, dict) else {}
@@ -186,9 +187,15 @@ def _related(event: dict[str, Any]) -> list[str]:
 
 def _words(kind: str, content: dict[str, Any]) -> str:
     if kind in ("text", "notice", "unsupported"):
-        return convert.staff_text(content)
+        return _own_words(content)
     body, name = str(content.get("body") or ""), content.get("filename")
     return body if name and body != name else ""
+
+
+def _own_words(content: dict[str, Any]) -> str:
+    relates = content.get("m.relates_to")
+    is_reply = isinstance(relates, dict) and "m.in_reply_to" in relates
+    return without_fallback(str(content.get("body") or ""), is_reply)
 
 
 def _file_name(content: dict[str, Any]) -> str:

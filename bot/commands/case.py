@@ -11,7 +11,6 @@ from archive import botbooks, cases
 from archive.cases import Case, Docket, Paper
 from archive.db import Unit
 from bot import render
-from bot import text as texts
 from bot.commands.base import (
     Answer,
     Call,
@@ -25,6 +24,7 @@ from bot.commands.base import (
     Tools,
     result,
 )
+from nlp import words as texts
 
 LISTED = 30
 TITLE_LONGEST = 200

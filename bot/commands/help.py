@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from archive.db import Unit
 from bot import parse as grammar
 from bot import render
-from bot import text as texts
 from bot.commands.base import Answer, Call, Command, Mistake, Request, Say, Tools, result
+from nlp import words as texts
 
 INTRODUCTION = ("I keep the cases of this room. What begins with {prefix} and what I say stays "
                 "inside; nothing of it goes to WhatsApp.")

@@ -7,8 +7,8 @@ from archive import directory, messages, search
 from archive.db import Unit
 from archive.model import SearchHit
 from bot import render
-from bot import text as texts
 from bot.commands.base import Answer, Call, Command, Mistake, Request, Say, Tools, result
+from nlp import words as texts
 
 SHOWN = 10
 SNIPPET = 300

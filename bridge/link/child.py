@@ -34,6 +34,7 @@ from bridge.link import (
 )
 from bridge.link.calls import Calls
 from bridge.link.journal import Journal, JournalError
+from bridge.steps import reached
 
 log = logging.getLogger("daftar.bridge")
 
@@ -165,7 +166,9 @@ class Child:
         try:
             body = ctypes.string_at(binary, size)
             if code in library.JOURNALLED:
+                reached("link1-before-journal")
                 self._journal.append(code, body, _now(), self._sent_at(code, body))
+                reached("link1-journalled")
                 self._wake()
             else:
                 self._loop.call_soon_threadsafe(self._on_signal, code, body)
@@ -311,6 +314,7 @@ class Child:
                                 f"holds up all that follow: {error}")
                 return
             self._sent = item.seq
+            reached("link1-handed-over")
 
     async def _read(self) -> None:
         """Serve the parent until it goes away; a lost pipe means a dead parent: stop."""

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from archive.cases import Actor, Case
 from bot import inbox, parse, render
-from bot import text as texts
 from bot.commands import COMMANDS
 from bot.commands.base import Mistake, Request
 from bot.matrix import RoomTimeline
+from nlp import words as texts
 
 REQUEST = Request("$command", "!room:office.test", Actor("@ayesha:office.test", "Ayesha Khan"),
                   1_795_000_000_000, "!", "SED", ZoneInfo("Asia/Karachi"), "office.test")

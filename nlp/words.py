@@ -1,4 +1,4 @@
-"""Text from people, made safe and short: no control characters, no bidi overrides, no surprises."""
+"""The words of a message: its own (without quoted ones), safe, short, and whether they command."""
 from __future__ import annotations
 
 import re
@@ -63,6 +63,12 @@ def without_fallback(body: str, is_reply: bool) -> str:
     if lines and not lines[0].strip():
         lines.pop(0)
     return "\n".join(lines)
+
+
+def is_command(body: str, is_reply: bool, prefix: str) -> bool:
+    """Is it said to the bot? Marks that keyboards put before Urdu text do not hide the prefix: what
+    the bot would obey must not go to WhatsApp."""
+    return clean(without_fallback(body, is_reply)).startswith(prefix)
 
 
 _MEDIA = {"m.image": "picture", "m.video": "video", "m.audio": "audio", "m.file": "file",
