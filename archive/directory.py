@@ -213,6 +213,16 @@ async def person(db: Database, person_id: int) -> Person | None:
     return Person(**dict(rows[0])) if rows else None
 
 
+async def persons(db: Database, person_ids: Iterable[int]) -> dict[int, Person]:
+    """The persons with these ids, by id."""
+    wanted = list(person_ids)
+    if not wanted:
+        return {}
+    marks = ", ".join("?" * len(wanted))
+    rows = await db.read(_PERSON + f"WHERE p.id IN ({marks})", *wanted)
+    return {row["id"]: Person(**dict(row)) for row in rows}
+
+
 async def find(db: Database, kind: str, value: str) -> Person | None:
     """The person with an address; kind: pn, lid, mxid, or ghost (a former ghost counts)."""
     if kind == "ghost":

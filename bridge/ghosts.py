@@ -35,7 +35,7 @@ class Ghosts:
         known = self._profiles.get(person.id)
         if known and known[1] == wanted:
             return known[0]
-        mxid = person.ghost or self._config.user_id(
+        mxid = (known[0] if known else person.ghost) or self._config.user_id(
             ids.make_ghost_localpart(self._config.bridge.ghost_prefix, person.pn, person.lid))
         profile = await directory.ghost_profile(self._db, person.id)
         if profile is None:

@@ -31,7 +31,8 @@ class Groups:
         return "*" in self._wanted or jid in self._wanted or (bool(name) and name in self._wanted)
 
     async def chosen(self, jid: str) -> Chat | None:
-        """The archive's chat for a group that is mirrored; None for any other."""
+        """The archive's chat for a group that is mirrored; None for any other. Raises LinkError
+        when that cannot be told now."""
         if jid in self._refused:
             return None
         chat = self._chats.get(jid)
@@ -39,6 +40,9 @@ class Groups:
             known = await directory.chat_by_jid(self._db, jid)
             group = None if known and known.name else await self._ask(jid)
             name = group.name if group else known.name if known else ""
+            if not name and not self.wanted(jid, ""):
+                # It may be chosen by its name. The link hands the message over again later.
+                raise LinkError(f"the name of group {jid} is not known yet")
             if not self.wanted(jid, name):
                 self._refused.add(jid)
                 return None

@@ -75,6 +75,8 @@ async def read_tokens(reader: Reader, events: Iterable[dict[str, Any]], prefix: 
             name = content.get("filename", content["body"])
             caption = content["body"] if content["body"] != name else ""
             tokens.append((number, _MEDIA[content["msgtype"]], f"{digest} {caption}"))
+        elif content["msgtype"] == "m.notice":
+            continue  # about the group ("is now called …"), not a message in it
         elif content["msgtype"] == "m.location":
             tokens.append((number, "location", ""))
         else:

@@ -121,10 +121,10 @@ class Demo:
         async with self.office.reader("officer") as officer:
             end = time.monotonic() + 120
             while time.monotonic() < end:
-                rooms = await officer.join_invited()
+                joined = await officer.join_invited()
                 for group in self._groups.values():
-                    named = [room for room, name in rooms.items() if name == group.name]
-                    group.room = named[0] if len(named) == 1 else ""
+                    room = await officer.room_of(self._alias(group))
+                    group.room = room if room in joined else ""
                 if all(group.room for group in self._groups.values()):
                     self._say(f"{len(self._groups)} rooms are there")
                     return
@@ -133,6 +133,11 @@ class Demo:
         missing = [group.name for group in self._groups.values() if not group.room]
         raise UserError(f"no room for {', '.join(missing)} after 120 s; see "
                         f"{self._args.folder}/all.log")
+
+    def _alias(self, group: Group) -> str:
+        """A group may change its name; the address of its room follows from its JID."""
+        prefix = self.office.config.bridge.ghost_prefix
+        return f"#{prefix}{group.jid.partition('@')[0]}:{self.office.synapse.name}"
 
     async def _play(self) -> None:
         """The phones send what has not been sent. Fast when nobody watches."""

@@ -69,6 +69,13 @@ class Reader:
                 rooms[room] = found.get("m.room.name", {}).get("name", "")
         return rooms
 
+    async def room_of(self, alias: str) -> str | None:
+        """The room that has this alias; None when there is none."""
+        try:
+            return (await self.call("GET", f"/v3/directory/room/{quote(alias)}"))["room_id"]
+        except ClientError:
+            return None
+
     async def events(self, room: str) -> list[dict[str, Any]]:
         """Every event of a room, oldest first."""
         events: list[dict[str, Any]] = []
