@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import socket
+import sqlite3
 import sys
 
+from bridge.link import EXIT_JOURNAL
 from bridge.link.child import Child
 
 
@@ -18,10 +21,14 @@ async def _run(device_name: str, fd: int, lock_wait: float) -> None:
     code = 1
     try:
         code = await Child(device_name, socket.socket(fileno=fd), lock_wait).run()
+    except sqlite3.Error as error:  # the journal: it alone is SQLite here
+        code = EXIT_JOURNAL
+        logging.getLogger("daftar.bridge").error("the journal cannot be written: %s", error)
     except Exception:
         logging.getLogger("daftar.bridge").exception("the link's child process failed")
     # Not a return: threads that still wait inside the library would hold up a normal exit for ever.
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # the disk may be full: the code must get through
+        sys.stderr.flush()
     os._exit(code)
 
 
