@@ -70,13 +70,14 @@ def done(row_id: int) -> Unit[None]:
     yield "UPDATE queue SET state = 'done', claimed_by = NULL, note = NULL WHERE id = ?", (row_id,)
 
 
-def retry(row_id: int, next_at: int, note: str) -> Unit[None]:
+def retry(row_id: int, next_at: int, note: str, *, counted: bool = True) -> Unit[None]:
     """A try failed and had no effect: try again at `next_at` (Unix ms). The rows claimed behind it
-    go back to their lane: whoever claimed them must leave them alone."""
+    go back to their lane: whoever claimed them must leave them alone. `counted`: as one of the
+    row's tries."""
     yield (
         "UPDATE queue SET state = 'ready', claimed_by = NULL, next_at = ?, note = ?, "
-        "tries = tries + 1, attempted_at = NULL WHERE id = ?",
-        (next_at, note, row_id),
+        "tries = tries + ?, attempted_at = NULL WHERE id = ?",
+        (next_at, note, int(counted), row_id),
     )
     yield (
         "UPDATE queue SET state = 'ready', claimed_by = NULL WHERE state = 'claimed' AND id > ? "

@@ -1,1 +1,1 @@
-"""WhatsApp groups to Matrix rooms and back: the seven-step journey (docs/bridge.md)."""
+"""WhatsApp groups to Matrix rooms and back: the seven-step journey (docs/journey.md)."""

@@ -15,7 +15,6 @@ from bridge.link import LinkError, LinkUnsure
 from bridge.link.parent import Link
 from bridge.matrix import Homeserver, HomeserverError
 from bridge.status import Status
-from bridge.worker import GiveUp, Retry
 from config import Config
 
 log = logging.getLogger("daftar.bridge.admin")
@@ -68,7 +67,7 @@ class Admin:
             try:
                 await self._homeserver.send(room, "m.room.message", content, f"a{row.key}")
             except HomeserverError as error:
-                raise (Retry if error.temporary else GiveUp)(str(error)) from error
+                raise error.for_lane() from error
         await self._db.write(queue.done(row.id))
 
     def complaint(self, row: QueueRow, reason: str, *, unsure: bool) -> Unit[list[str]]:

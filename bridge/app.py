@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from archive import media as archive_media
 from archive.db import Database, open_database
 from bridge.admin import Admin
+from bridge.catchup import Catchup
 from bridge.ghosts import Ghosts
 from bridge.groups import Groups
 from bridge.inbound import Inbound, Inbox
@@ -51,6 +52,8 @@ class Bridge:
                            retries=config.bridge.retries)
         self.inbox = Inbox(database, self.groups, self._wake)
         self.outbox = Outbox(config, database, self.homeserver, self._wake)
+        self.catchup = Catchup(database, self.homeserver, self.outbox.store)
+        self._catching_up: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
 
     def _wake(self, lane: str) -> None:
@@ -60,7 +63,7 @@ class Bridge:
         await self.inbox.store(delivery)
 
     async def _on_transaction(self, events) -> None:
-        await self.outbox.store(events)
+        await self.catchup.take(events)
 
     async def _on_state(self, state: LinkState) -> None:
         await self.status.changed(state)
@@ -89,11 +92,14 @@ class Bridge:
         for admin in self.config.bridge.admins:
             self.outbox.listen(await self.rooms.admin_room(admin))
         await self.lanes.start()
+        self._catching_up = asyncio.create_task(self.catchup.run())
         await self.link.start()
 
     async def stop(self) -> None:
         """Stop the link first: nothing new comes; then the lanes; then the appservice."""
         await self.link.stop()
+        if self._catching_up:
+            self._catching_up.cancel()
         await self.lanes.stop()
         await self.homeserver.stop()
 

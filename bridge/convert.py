@@ -1,7 +1,8 @@
 """Records to Matrix content and Matrix content to WhatsApp messages. Pure.
 
 Matrix events are limited to 65,536 bytes (client-server spec, "Size limits"), so a long text goes
-as an excerpt and a text file; nothing is cut off.
+as an excerpt and a text file; nothing is cut off. What counts is the event as JSON: a character of
+Urdu has two bytes, an emoji four, a control character six, and HTML holds the text once more.
 """
 from __future__ import annotations
 
@@ -12,12 +13,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+from google.protobuf.message import Message
+
+from archive import clean
 from archive.model import Record
 from waproto import common, e2e
 
 RECORD_MARK = "org.daftar.record"
-TEXT_LIMIT = 20_000  # characters in one Matrix event; at most 4 bytes each, twice with HTML
+TEXT_LIMIT = 20_000  # characters in one Matrix event
+EVENT_LIMIT = 56_000  # bytes of content in one Matrix event; the rest is its envelope
 EXCERPT = 2_000
+QUOTED_LIMIT = 30_000  # bytes of a message that is quoted whole
 
 _MSGTYPES = {"image": "m.image", "video": "m.video", "audio": "m.audio", "document": "m.file",
              "sticker": "m.image"}
@@ -30,6 +36,8 @@ _FIELD_WORDS = {
     "albumMessage": "an album", "pinInChatMessage": "a pinned message",
     "newsletterAdminInviteMessage": "a channel invitation",
 }
+_MEDIA_TYPE = re.compile(
+    r"[\w.+-]{1,60}/[\w.+-]{1,100}( *; *[\w.+-]{1,40}=[\w.+\"-]{1,60}){0,4}", re.ASCII)
 _FORMAT = (  # WhatsApp's marks, closed within a line; not inside words
     (re.compile(r"(?<![\w*])\*(?=\S)(.+?)(?<=\S)\*(?![\w*])"), r"<strong>\1</strong>"),
     (re.compile(r"(?<![\w_])_(?=\S)(.+?)(?<=\S)_(?![\w_])"), r"<em>\1</em>"),
@@ -62,7 +70,7 @@ def to_matrix(record: Record, media: File | None, media_error: str = "",
     """
     detail = json.loads(record.detail) if record.detail else {}
     if record.kind == "text":
-        return _text_parts(record.text, detail)
+        return _text_parts(record.text)
     if record.kind in _MSGTYPES:
         return _media_parts(record, detail, media, media_error)
     if record.kind == "location":
@@ -70,8 +78,13 @@ def to_matrix(record: Record, media: File | None, media_error: str = "",
     if record.kind == "gap":
         return [Part({"msgtype": "m.notice", "body": gap_text(detail, zone)})]
     if record.kind == "notice":
-        return [Part({"msgtype": "m.notice", "body": record.text})]
+        return notice_parts(record.text)
     return [Part({"msgtype": "m.notice", "body": unsupported_text(detail)})]
+
+
+def notice_parts(text: str) -> list[Part]:
+    """A notice, in a file when it is long."""
+    return _text_parts(text, notice=True)
 
 
 def gap_text(detail: dict[str, Any], zone: tzinfo) -> str:
@@ -90,19 +103,21 @@ def unsupported_text(detail: dict[str, Any]) -> str:
             " It is kept in the record; open WhatsApp to see it.")
 
 
-def edit_content(text: str, detail: dict[str, Any], target_event: str) -> dict[str, Any]:
-    """An m.replace of `target_event` with a new text (spec: Event replacements)."""
-    new = _text_parts(text, detail)[0].content
-    return {
+def edit_parts(text: str, target_event: str) -> list[Part]:
+    """An m.replace of `target_event` with a new text (spec: Event replacements), and the file of a
+    text that is too long for it."""
+    first, *rest = _text_parts(text, copies=2)
+    new = first.content
+    return [Part({
         **new, "body": "* " + new["body"], "m.new_content": new,
         "m.relates_to": {"rel_type": "m.replace", "event_id": target_event},
-    }
+    }), *rest]
 
 
 def edit_caption(text: str, original: dict[str, Any], target_event: str) -> dict[str, Any]:
     """An m.replace that gives a file's event a new caption and leaves the file as it is."""
     kept = {key: original[key] for key in ("msgtype", "url", "filename", "info") if key in original}
-    new = {"msgtype": "m.text", **kept, "body": text}
+    new = {"msgtype": "m.text", **kept, "body": text[:TEXT_LIMIT // 4]}
     return {**new, "m.new_content": new,
             "m.relates_to": {"rel_type": "m.replace", "event_id": target_event}}
 
@@ -128,15 +143,39 @@ def lost_quote(detail: dict[str, Any]) -> str:
     return "\n".join("> " + line for line in words.splitlines()) + "\n"
 
 
-def _text_parts(text: str, detail: dict[str, Any]) -> list[Part]:
+def with_lost_quote(content: dict[str, Any], quote: str) -> dict[str, Any]:
+    """The same content with a quotation in words before it (see `lost_quote`)."""
+    if not quote:
+        return content
+    if content["body"] == content.get("filename"):  # a file without a caption
+        return {**content, "body": quote.rstrip("\n")}
+    quoted = {**content, "body": quote + content["body"]}
+    if "formatted_body" in content:
+        words = html.escape("\n".join(line[2:] for line in quote.splitlines()), quote=False)
+        quoted["formatted_body"] = (f"<blockquote>{words.replace(chr(10), '<br>')}</blockquote>"
+                                    + content["formatted_body"])
+    return quoted
+
+
+def _text_parts(text: str, *, copies: int = 1, notice: bool = False) -> list[Part]:
+    """A text as one event, or as an excerpt and a file; `copies`: how often the event holds it."""
+    kind = {"msgtype": "m.notice"} if notice else {}
     if len(text) <= TEXT_LIMIT:
-        return [Part(_text(text))]
-    notice = f"[The text has {len(text):,} characters; all of it is in the attached file.]"
+        plain = {"msgtype": "m.text", "body": text, **kind}
+        for content in ({**_text(text), **kind}, plain):  # rather without its formatting
+            if _size(content) * copies <= EVENT_LIMIT:
+                return [Part(content)]
+    remark = f"[The text has {len(text):,} characters; all of it is in the attached file.]"
     return [
-        Part(_text(text[:EXCERPT] + "…\n\n" + notice)),
+        Part({**_text(text[:EXCERPT] + "…\n\n" + remark), **kind}),
         Part({"msgtype": "m.file", "body": "message.txt"},
              File(text.encode("utf-8", "replace"), "text/plain", "message.txt")),
     ]
+
+
+def _size(content: dict[str, Any]) -> int:
+    """Bytes as the homeserver counts them."""
+    return len(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8"))
 
 
 def _text(text: str) -> dict[str, Any]:
@@ -170,21 +209,28 @@ def to_html(text: str) -> str | None:
 def _media_parts(
     record: Record, detail: dict[str, Any], media: File | None, error: str
 ) -> list[Part]:
-    name = record.media_name or f"{record.kind}{_suffix(record.media_mime)}"
     if media is None:
-        words = f"[{record.kind} {name}: {error or 'not available'}]"
-        body = "\n".join(filter(None, [words, record.text]))
-        return [Part({"msgtype": "m.notice", "body": body})]
+        words = f"[{record.kind} {file_name(record)}: {error or 'not available'}]"
+        return notice_parts("\n".join(filter(None, [words, record.text])))
     content: dict[str, Any] = {
-        "msgtype": _MSGTYPES[record.kind],
-        "body": record.text if record.text and len(record.text) <= TEXT_LIMIT else name,
-        "filename": name,
+        "msgtype": _MSGTYPES[record.kind], "body": record.text or media.name,
+        "filename": media.name,
         "info": {"mimetype": media.mime, "size": len(media.data), **_dimensions(detail)},
     }
-    parts = [Part(content, File(media.data, media.mime, name))]
-    if len(record.text) > TEXT_LIMIT:
-        parts += _text_parts(record.text, {})
-    return parts
+    if len(record.text) <= TEXT_LIMIT and _size(content) <= EVENT_LIMIT:
+        return [Part(content, media)]
+    return [Part({**content, "body": media.name}, media), *_text_parts(record.text)]
+
+
+def file_name(record: Record) -> str:
+    """What a record's file is called: its own name, on one line and of decent length."""
+    return clean.name(record.media_name) or f"{record.kind}{_suffix(record.media_mime)}"
+
+
+def media_type(record: Record) -> str:
+    """The sender's word for a file's type, when it may stand in a header of ours."""
+    claimed = record.media_mime or ""
+    return claimed if _MEDIA_TYPE.fullmatch(claimed) else "application/octet-stream"
 
 
 def _dimensions(detail: dict[str, Any]) -> dict[str, Any]:
@@ -205,7 +251,7 @@ def _suffix(mime: str | None) -> str:
 def _location(text: str, detail: dict[str, Any]) -> dict[str, Any]:
     uri = f"geo:{detail.get('latitude')},{detail.get('longitude')}"
     return {"msgtype": "m.location", "geo_uri": uri,
-            "body": f"{text or 'Location'} ({uri.removeprefix('geo:')})"}
+            "body": f"{text[:EXCERPT] or 'Location'} ({uri.removeprefix('geo:')})"}
 
 
 # --- Matrix to WhatsApp -------------------------------------------------------------------------
@@ -222,8 +268,8 @@ class Quote:
 
 def relay_text(template: str, name: str, text: str) -> str:
     """`*Name*: text`, by the template of the configuration; the name cannot break the marks."""
-    clean = re.sub(r"[*_~`\s]+", " ", name).strip()
-    return template.format(name=clean, text=text)
+    plain = re.sub(r"[*_~`\s]+", " ", clean.name(name)).strip()
+    return template.format(name=plain or "?", text=text)
 
 
 def text_message(text: str, quote: Quote | None) -> e2e.Message:
@@ -235,10 +281,22 @@ def text_message(text: str, quote: Quote | None) -> e2e.Message:
 
 
 def _quote_context(quote: Quote) -> e2e.ContextInfo:
-    quoted = e2e.Message.FromString(quote.raw) if quote.raw else e2e.Message(
-        conversation=quote.text)
+    return e2e.ContextInfo(stanzaID=quote.id, participant=quote.participant,
+                           quotedMessage=_quoted(quote))
+
+
+def _quoted(quote: Quote) -> e2e.Message:
+    """What stands in the quotation: the message itself, without what it quotes in its turn; of a
+    very long one only the beginning."""
+    plain = e2e.Message(conversation=quote.text[:EXCERPT])
+    if not quote.raw or len(quote.raw) > QUOTED_LIMIT:
+        return plain
+    quoted = e2e.Message.FromString(quote.raw)
     quoted.ClearField("messageContextInfo")
-    return e2e.ContextInfo(stanzaID=quote.id, participant=quote.participant, quotedMessage=quoted)
+    for _, value in quoted.ListFields():
+        if isinstance(value, Message) and "contextInfo" in value.DESCRIPTOR.fields_by_name:
+            value.ClearField("contextInfo")
+    return quoted
 
 
 def media_message(
@@ -257,11 +315,20 @@ def media_message(
             return e2e.Message(imageMessage=e2e.ImageMessage(**common_fields, caption=caption))
         case "video":
             return e2e.Message(videoMessage=e2e.VideoMessage(**common_fields, caption=caption))
-        case "audio":  # WhatsApp has no caption under a sound; outbound sends it as a text
-            return e2e.Message(audioMessage=e2e.AudioMessage(**common_fields))
         case _:
             return e2e.Message(documentMessage=e2e.DocumentMessage(
                 **common_fields, fileName=name, title=name, caption=caption))
+
+
+def caption_message(kind: str, caption: str) -> e2e.Message:
+    """What an edit puts in the place of a file's message: its new caption."""
+    match kind:
+        case "image":
+            return e2e.Message(imageMessage=e2e.ImageMessage(caption=caption))
+        case "video":
+            return e2e.Message(videoMessage=e2e.VideoMessage(caption=caption))
+        case _:
+            return e2e.Message(documentMessage=e2e.DocumentMessage(caption=caption))
 
 
 def message_key(chat: str, message_id: str, *, from_me: bool, participant: str) -> Any:

@@ -83,6 +83,7 @@ class Ghosts:
         joined.add(person.id)
 
     def forget(self, chat_id: int) -> None:
-        """A ghost turned out not to be in a room: ask again."""
-        self._joined.pop(chat_id, None)
+        """A ghost turned out not to be in a room, whatever the archive says: bring each in again
+        when it speaks."""
+        self._joined[chat_id] = set()
 

@@ -5,7 +5,7 @@ import hashlib
 import logging
 import time
 
-from archive import directory, messages, queue
+from archive import clean, directory, messages, queue, settings
 from archive.db import Database, Unit
 from archive.model import Chat, NewRecord
 from bridge import whatsapp
@@ -14,6 +14,11 @@ from bridge.link.parent import Link
 from config import Config
 
 log = logging.getLogger("daftar.bridge.groups")
+
+
+_SETTING = "chosen "  # + JID: the name by which a group was chosen
+# What WhatsApp says of a group that the account is not in (whatsmeow's words).
+_NOT_OURS = ("not participating in that group", "group does not exist")
 
 
 class Groups:
@@ -40,23 +45,40 @@ class Groups:
             known = await directory.chat_by_jid(self._db, jid)
             group = None if known and known.name else await self._ask(jid)
             name = group.name if group else known.name if known else ""
-            if not name and not self.wanted(jid, ""):
+            if not name and group is None and not self.wanted(jid, ""):
                 # It may be chosen by its name. The link hands the message over again later.
                 raise LinkError(f"the name of group {jid} is not known yet")
-            if not self.wanted(jid, name):
+            if not await self._wanted_now_or_before(jid, name):
                 self._refused.add(jid)
                 return None
-            if group:
-                await self._db.write(_learn(group, _now()))
+            if group and group.members:
+                await self._learn(group)
                 known = await directory.chat_by_jid(self._db, jid)
             chat = known or await self._db.write(directory.ensure_chat(jid, "", "", _now()))
             self._chats[jid] = chat
         return chat
 
+    async def _wanted_now_or_before(self, jid: str, name: str) -> bool:
+        """A group that was chosen by a name goes on being mirrored when it is renamed, as long as
+        that name stands in the configuration."""
+        if self.wanted(jid, name):
+            return True
+        before = await settings.get(self._db, _SETTING + jid)
+        return before is not None and before in self._wanted
+
+    async def _learn(self, group: whatsapp.Group) -> str | None:
+        if group.name in self._wanted:
+            await self._db.write(settings.put(_SETTING + group.jid, group.name))
+        return await self._db.write(_learn(group, _now()))
+
     async def _ask(self, jid: str) -> whatsapp.Group | None:
+        """The group as WhatsApp describes it: nameless when it is not for us any more, None when
+        WhatsApp cannot be asked now."""
         try:
             return whatsapp.read_group(await self._link.group(jid))
         except (LinkError, LinkUnsure) as error:
+            if any(words in str(error) for words in _NOT_OURS):
+                return whatsapp.Group(jid, "", "", ())
             log.warning("WhatsApp does not describe group %s now: %s", jid, error)
             return None
 
@@ -73,9 +95,9 @@ class Groups:
     async def seen(self, group: whatsapp.Group) -> str | None:
         """A group's description came. Returns the lane with work for its room, if chosen."""
         self._refused.discard(group.jid)
-        if not self.wanted(group.jid, group.name):
+        if not await self._wanted_now_or_before(group.jid, group.name):
             return None
-        lane = await self._db.write(_learn(group, _now()))
+        lane = await self._learn(group)
         chat = await directory.chat_by_jid(self._db, group.jid)
         if chat:
             self._chats[group.jid] = chat
@@ -83,13 +105,15 @@ class Groups:
 
     async def changed(self, event: whatsapp.GroupChange, received_at: int) -> str | None:
         """A group changed: name, topic or members. The change itself is a record."""
+        if event.name and self.wanted(event.chat, event.name):
+            self._refused.discard(event.chat)
         chat = await self.chosen(event.chat)
         if chat is None:
             return None
         lane = await self._db.write(_change(chat, event, received_at))
         group = await self._ask(event.chat)
-        if group:
-            await self._db.write(_learn(group, _now()))
+        if group and group.members:
+            lane = await self._learn(group) or lane
         fresh = await directory.chat_by_jid(self._db, event.chat)
         if fresh:
             self._chats[event.chat] = fresh
@@ -116,7 +140,7 @@ def _learn(group: whatsapp.Group, at: int) -> Unit[str | None]:
 def _change(chat: Chat, event: whatsapp.GroupChange, received_at: int) -> Unit[str | None]:
     words = []
     if event.name is not None:
-        words.append(f"The group is now called “{event.name}”.")
+        words.append(f"The group is now called “{clean.name(event.name)}”.")
     if event.topic is not None:
         words.append("The group's description was changed.")
     for jids, what in ((event.joined, "joined"), (event.left, "left"),

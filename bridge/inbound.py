@@ -1,4 +1,4 @@
-"""WhatsApp to Matrix: steps 2 to 7 of the journey (docs/bridge.md).
+"""WhatsApp to Matrix: steps 2 to 7 of the journey (docs/journey.md).
 
 `Inbox` stores what the link delivers (step 2); `Inbound` is the handler of the lanes `in:CHAT` and
 carries stored records into the room (steps 3 to 6).
@@ -11,7 +11,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Any
 
@@ -19,12 +19,12 @@ from mautrix.errors import MForbidden
 
 from archive import directory, messages, queue
 from archive.db import Database, Unit
-from archive.model import Chat, NewRecord, QueueRow, Record
-from bridge import convert, whatsapp
+from archive.model import Chat, NewRecord, Person, QueueRow, Record
+from bridge import changes, convert, whatsapp
 from bridge.ghosts import Ghosts
 from bridge.groups import Groups
 from bridge.link import Delivery, LinkError
-from bridge.matrix import Homeserver, HomeserverError
+from bridge.matrix import NOTICE_MARK, Homeserver, HomeserverError
 from bridge.media import Media, MediaGone
 from bridge.rooms import Rooms
 from bridge.steps import reached
@@ -32,6 +32,7 @@ from bridge.worker import GiveUp, Retry
 
 log = logging.getLogger("daftar.bridge.inbound")
 
+DAY_MS = 86_400_000  # how far ahead of ours WhatsApp's clock may be before it counts as wrong
 RECENT = 5_000  # record → event ids kept in memory, so that replies need not wait for the commit
 
 
@@ -53,17 +54,25 @@ class Inbox:
         """Store one event of the link. Returns when it is committed."""
         reached("in2-before-store")
         try:
-            event = whatsapp.parse(delivery.code, delivery.body)
-        except whatsapp.Malformed as error:
+            lane = await self._store(delivery)
+        except (whatsapp.Malformed, ValueError) as error:
             # There is no chat to put it in: the bytes are kept where the administrator is told.
             log.error("WhatsApp sent something unreadable: %s", error)
             await self._db.write(_keep_unreadable(delivery, str(error)))
             return
+        reached("in2-after-store")
+        if lane:
+            self._wake(lane)
+
+    async def _store(self, delivery: Delivery) -> str | None:
+        """The lane that got work. Raises Malformed or ValueError for what cannot be stored."""
+        event = whatsapp.parse(delivery.code, delivery.body)
         lane: str | None = None
         match event:
             case whatsapp.Incoming():
                 chat = await self._groups.chosen(event.chat)
                 if chat is not None:
+                    event = await changes.opened(self._db, chat.id, event)
                     lane = await self._db.write(_store_message(chat.id, event, delivery.at))
             case whatsapp.Undecryptable():
                 chat = await self._groups.chosen(event.chat)
@@ -73,9 +82,7 @@ class Inbox:
                 lane = await self._groups.changed(event, delivery.at)
             case whatsapp.Group():
                 lane = await self._groups.seen(event)
-        reached("in2-after-store")
-        if lane:
-            self._wake(lane)
+        return lane
 
 
 def _keep_unreadable(delivery: Delivery, reason: str) -> Unit[None]:
@@ -87,9 +94,12 @@ def _keep_unreadable(delivery: Delivery, reason: str) -> Unit[None]:
 
 
 def _store_message(chat_id: int, event: whatsapp.Incoming, at: int) -> Unit[str | None]:
+    if not (yield from changes.permitted(chat_id, event)):
+        event = changes.refused(event)
+    sent_at = event.sent_at if 0 < event.sent_at <= at + DAY_MS else at
     record_id, new = yield from messages.add(NewRecord(
         chat_id=chat_id, kind=event.kind, origin="whatsapp", source_id=event.id,
-        sender=event.sender, sent_at=event.sent_at, received_at=at, text=event.text,
+        sender=event.sender, sent_at=sent_at, received_at=at, text=event.text,
         target_source_id=event.target, media_name=event.media_name, media_mime=event.media_mime,
         detail=whatsapp.dump_detail(event.detail), raw=event.raw))
     if not new:
@@ -117,9 +127,10 @@ class _Lane:
     """What a lane keeps while it runs."""
 
     records: dict[int, Record] = field(default_factory=dict)
+    persons: dict[int, Person] = field(default_factory=dict)
     chat: Chat | None = None
     room: str = ""
-    sent_before: dict[tuple[int, int], str] = field(default_factory=dict)
+    sent_before: dict[tuple[int | str, int], str] = field(default_factory=dict)
     commits: list[asyncio.Task[None]] = field(default_factory=list)
 
 
@@ -156,8 +167,7 @@ class Inbound:
             state.sent_before = await self._homeserver.marks(
                 state.room, lambda record: record not in open_rows)
         except HomeserverError as error:
-            log.warning("cannot look for events sent before the restart: %s", error)
-            raise
+            raise Retry(f"cannot look for events that were sent before: {error}") from error
 
     async def prepare(self, rows: list[QueueRow]) -> None:
         """Read the records of the claimed rows in one query."""
@@ -165,6 +175,8 @@ class Inbound:
         state = self._lanes[rows[0].lane]
         wanted = [row.record_id for row in rows if row.record_id is not None]
         state.records = {r.id: r for r in await messages.many(self._db, wanted)}
+        state.persons = await directory.persons(
+            self._db, {r.sender_id for r in state.records.values() if r.sender_id is not None})
 
     async def handle(self, row: QueueRow) -> None:
         """One row: into the room, and noted."""
@@ -177,6 +189,8 @@ class Inbound:
                 case "notice":
                     await self._notice(state, row)
                 case "room":
+                    # the lane may have begun before the group changed
+                    state.chat = await directory.chat(self._db, state.chat.id)
                     await self._rooms.rename(state.chat)
                     await self._db.write(queue.done(row.id))
                 case other:
@@ -185,7 +199,7 @@ class Inbound:
             if isinstance(error.__cause__, MForbidden) and state.chat:
                 self._ghosts.forget(state.chat.id)
                 raise Retry(str(error)) from error
-            raise (Retry if error.temporary else GiveUp)(str(error)) from error
+            raise error.for_lane() from error
         except LinkError as error:
             raise Retry(str(error)) from error
 
@@ -233,7 +247,7 @@ class Inbound:
         """(person, ghost) of a record; (None, None) when the bridge itself speaks."""
         if record.sender_id is None or record.kind == "gap":
             return None, None
-        person = await directory.person(self._db, record.sender_id)
+        person = state.persons.get(record.sender_id)
         if person is None:  # merged with another person since the record was read
             fresh = await messages.get(self._db, record.id)
             person = await directory.person(self._db, fresh.sender_id)
@@ -245,19 +259,25 @@ class Inbound:
 
     async def _message(self, state: _Lane, record: Record, ghost: str | None) -> list[str]:
         file, error = await self._file(record)
-        parts = convert.to_matrix(record, file, error, self._zone)
+        first, *rest = convert.to_matrix(record, file, error, self._zone)
         relates, quote = await self._relation(state, record)
+        first = replace(first, content=convert.with_lost_quote(first.content, quote))
+        return await self._send_parts(state, record, [first, *rest], ghost, file, relates)
+
+    async def _send_parts(self, state: _Lane, record: Record, parts: list[convert.Part],
+                          ghost: str | None, file: convert.File | None = None,
+                          relates: dict[str, Any] | None = None) -> list[str]:
+        """Send a record's parts, unless they stand in the room since before a crash. `file` is the
+        record's own, which the homeserver may have already. Returns the event ids."""
         events = []
         for number, part in enumerate(parts):
-            content = {**part.content, convert.RECORD_MARK: record.id}
-            if number:
-                content[convert.RECORD_MARK + ".part"] = number
-            if relates:
-                content["m.relates_to"] = relates
-            elif quote and number == 0 and "formatted_body" not in content:
-                content["body"] = quote + content["body"]
             event = state.sent_before.get((record.id, number))
             if event is None:
+                content = {**part.content, convert.RECORD_MARK: record.id}
+                if number:
+                    content[convert.RECORD_MARK + ".part"] = number
+                if relates:
+                    content["m.relates_to"] = relates
                 if part.file:
                     sha = record.media.sha256 if record.media and part.file is file else None
                     content["url"] = await self._media.to_homeserver(part.file, sha)
@@ -328,27 +348,17 @@ class Inbound:
         return [await self._send(state, record, content, ghost, kind="m.reaction")]
 
     async def _edit(self, state: _Lane, record: Record, ghost: str | None) -> list[str]:
-        known = state.sent_before.get((record.id, 0))
-        if known:
-            return [known]
-        detail = json.loads(record.detail) if record.detail else {}
         try:
             event, target = await self._target(state, record)
         except _Nothing:
-            content = {"msgtype": "m.notice", "body": "Edited an earlier message that is not in "
-                       f"this room. New text: {record.text}"}
-        else:
-            content = await self._edited(state, record, target, event, detail)
-        content[convert.RECORD_MARK] = record.id
-        return [await self._send(state, record, content, ghost)]
-
-    async def _edited(self, state: _Lane, record: Record, target: Record, event: str,
-                      detail: dict[str, Any]) -> dict[str, Any]:
-        """The m.replace of an edited text, or of a file whose caption was edited."""
-        if target.kind == "text":
-            return convert.edit_content(record.text, detail, event)
-        original = await self._homeserver.event(state.room, event)
-        return convert.edit_caption(record.text, (original or {}).get("content", {}), event)
+            return await self._send_parts(state, record, convert.notice_parts(
+                f"Edited an earlier message that is not in this room. New text: {record.text}"),
+                ghost)
+        if target.kind != "text":  # a file whose caption was edited
+            original = await self._homeserver.event(state.room, event)
+            return await self._send_parts(state, record, [convert.Part(convert.edit_caption(
+                record.text, (original or {}).get("content", {}), event))], ghost)
+        return await self._send_parts(state, record, convert.edit_parts(record.text, event), ghost)
 
     async def _deletion(self, state: _Lane, record: Record, ghost: str | None) -> list[str]:
         try:
@@ -375,10 +385,11 @@ class Inbound:
     async def _notice(self, state: _Lane, row: QueueRow) -> None:
         payload = json.loads(row.payload or "{}")
         content: dict[str, Any] = {"msgtype": "m.notice", "body": payload.get("text", ""),
-                                   "org.daftar.notice": True}
+                                   NOTICE_MARK: row.key}
         if payload.get("event"):
             content["m.relates_to"] = {"m.in_reply_to": {"event_id": payload["event"]}}
-        await self._homeserver.send(state.room, "m.room.message", content, f"n{row.key}")
+        if (row.key, 0) not in state.sent_before:
+            await self._homeserver.send(state.room, "m.room.message", content, f"n{row.key}")
         await self._db.write(queue.done(row.id))
 
     def _remember(self, record_id: int, event: str) -> None:

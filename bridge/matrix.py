@@ -8,10 +8,12 @@ with the record.
 from __future__ import annotations
 
 import logging
+import os
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientError, ClientResponseError, web
 from mautrix.api import Method, Path
 from mautrix.appservice import AppService
 from mautrix.appservice.state_store import ASStateStore
@@ -26,10 +28,12 @@ from mautrix.errors import (
 )
 
 from bridge.convert import RECORD_MARK
+from bridge.worker import Away, GiveUp, Retry
 from config import Config
 
 log = logging.getLogger("daftar.bridge.matrix")
 
+NOTICE_MARK = "org.daftar.notice"  # of the bridge's own words in a room: the row they come from
 BODY_LIMIT = 64 * 1024 * 1024  # a transaction holds up to 100 events of 64 KiB
 PAGES = 6  # how far back a late resend looks for its own marks, 100 events a page
 
@@ -42,11 +46,17 @@ StoreEvents = Callable[[list[dict[str, Any]]], Awaitable[None]]
 
 class HomeserverError(Exception):
     """The homeserver refused or could not be reached; the text is for a person. `temporary`: worth
-    trying again as it is."""
+    trying again as it is; `away`: it is not there, or does not know us, whatever we ask."""
 
-    def __init__(self, text: str, *, temporary: bool) -> None:
+    def __init__(self, text: str, *, temporary: bool, away: bool = False) -> None:
         super().__init__(text)
         self.temporary = temporary
+        self.away = away
+
+    def for_lane(self) -> Exception:
+        """What the handler of a lane raises for it."""
+        kind = Away if self.away else Retry if self.temporary else GiveUp
+        return kind(str(self))
 
 
 class _StateStore(ASStateStore, MemoryStateStore):
@@ -61,10 +71,20 @@ class _AppService(AppService):
     """mautrix's appservice, but a transaction is stored before it is answered."""
 
     store_events: StoreEvents
+    refused_at = -60.0  # monotonic seconds: when a wrong token was last told of
+
+    def _check_token(self, request: web.Request) -> bool:
+        known = super()._check_token(request)
+        if not known and time.monotonic() - self.refused_at >= 60:
+            self.refused_at = time.monotonic()
+            log.error("the homeserver, or somebody in its place, shows another token than "
+                      "bridge.hs_token; nothing is taken from it. Install the registration that "
+                      "`daftar init` wrote, and restart the homeserver")
+        return known
 
     async def _http_handle_transaction(self, request: web.Request) -> web.Response:
         _, data = await self._read_transaction_header(request)
-        events = data.get("events")
+        events = data.get("events") if isinstance(data, dict) else None
         if not isinstance(events, list):
             return web.json_response({"errcode": "M_BAD_JSON", "error": "no events"}, status=400)
         try:
@@ -92,6 +112,7 @@ class Homeserver:
             default_http_retry_count=0, log=logging.getLogger("daftar.mautrix"),
         )
         self._service.store_events = store_events
+        self.failures = 0  # how often the homeserver was found to be away
         logging.getLogger("daftar.mautrix").setLevel(logging.WARNING)
 
     async def start(self) -> None:
@@ -100,8 +121,9 @@ class Homeserver:
         try:
             await self._service.start(bridge.host, bridge.port)
         except OSError as error:
+            reason = os.strerror(error.errno or 0)
             raise HomeserverError(
-                f"bridge.port: cannot listen on {bridge.host}:{bridge.port} ({error.strerror}): "
+                f"bridge.port: cannot listen on {bridge.host}:{bridge.port} ({reason}): "
                 "another program uses it; stop that one or choose another port",
                 temporary=False) from error
         await self.register(self.bot_id)
@@ -122,10 +144,14 @@ class Homeserver:
             return await api.request(method, path, content, timestamp=at, query_params=query)
         except MatrixRequestError as error:
             raise self._explain(error) from error
-        except (TimeoutError, MatrixConnectionError, OSError) as error:
-            raise HomeserverError(
-                f"the homeserver at {self.config.homeserver.url} cannot be reached: {error}",
-                temporary=True) from error
+        except (TimeoutError, MatrixConnectionError, ClientError, OSError) as error:
+            raise self._away(error) from error
+
+    def _away(self, error: Exception) -> HomeserverError:
+        self.failures += 1
+        return HomeserverError(
+            f"the homeserver at {self.config.homeserver.url} cannot be reached: {error}",
+            temporary=True, away=True)
 
     def _explain(self, error: MatrixRequestError) -> HomeserverError:
         status = getattr(error, "http_status", 0)
@@ -133,10 +159,16 @@ class Homeserver:
         if status in (401, 403) and code in ("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN"):
             return HomeserverError(
                 "the homeserver does not know bridge.as_token: install the registration that "
-                "`daftar init` wrote, and restart the homeserver", temporary=True)
+                "`daftar init` wrote, and restart the homeserver", temporary=True, away=True)
+        away = status in (502, 503, 504)  # said by a proxy before it
+        self.failures += away
         temporary = status >= 500 or status == 429
         return HomeserverError(f"the homeserver refused: {code} {error}".strip(),
-                               temporary=temporary)
+                               temporary=temporary, away=away)
+
+    async def versions(self) -> None:
+        """Whether the homeserver is there. Raises HomeserverError."""
+        await self.request(Method.GET, Path.versions)
 
     async def register(self, user: str) -> None:
         """Make sure that a user of our namespace exists."""
@@ -177,9 +209,8 @@ class Homeserver:
             return await self._service.intent.upload_media(data, mime, filename=name)
         except MatrixRequestError as error:
             raise self._explain(error) from error
-        except (TimeoutError, MatrixConnectionError, OSError) as error:
-            raise HomeserverError(f"the homeserver cannot be reached: {error}",
-                                  temporary=True) from error
+        except (TimeoutError, MatrixConnectionError, ClientError, OSError) as error:
+            raise self._away(error) from error
 
     async def download(self, mxc: str) -> bytes:
         """Fetch a file from the media repository."""
@@ -187,7 +218,13 @@ class Homeserver:
             return await self._service.intent.download_media(mxc)
         except MatrixRequestError as error:
             raise self._explain(error) from error
-        except (TimeoutError, MatrixConnectionError, OSError, ValueError) as error:
+        except ClientResponseError as error:
+            raise HomeserverError(
+                f"the file {mxc} cannot be fetched: {error.status} {error.message}",
+                temporary=error.status >= 500 or error.status == 429) from error
+        except ValueError as error:
+            raise HomeserverError(f"{mxc} is not the address of a file", temporary=False) from error
+        except (TimeoutError, MatrixConnectionError, ClientError, OSError) as error:
             raise HomeserverError(f"the file {mxc} cannot be fetched: {error}",
                                   temporary=True) from error
 
@@ -261,6 +298,10 @@ class Homeserver:
         for user in content.get("invite", []):
             await self.invite(room, user)
 
+    def is_ours(self, user: str) -> bool:
+        """A ghost, or the bridge itself."""
+        return user == self.bot_id or user.startswith("@" + self.config.bridge.ghost_prefix)
+
     async def event(self, room: str, event_id: str) -> dict[str, Any] | None:
         """One event as our own user sees it; None when there is none."""
         try:
@@ -270,19 +311,36 @@ class Homeserver:
                 return None
             raise
 
-    async def marks(self, room: str, known: Callable[[int], bool]) -> dict[tuple[int, int], str]:
-        """The records whose events stand at the end of a room: (record id, part) → event id.
+    async def page(self, room: str, place: str | None, limit: int, only: str
+                   ) -> tuple[list[dict[str, Any]], str | None]:
+        """Events of a room behind `place` (None: its beginning), oldest first, and the place behind
+        them; None for that when there is nothing more. `only`: a filter (spec: RoomEventFilter)."""
+        query = {"dir": "f", "limit": str(limit), "filter": only,
+                 **({"from": place} if place else {})}
+        answer = await self.request(Method.GET, Path.v3.rooms[room].messages, query=query)
+        events = [event for event in answer.get("chunk", []) if isinstance(event, dict)]
+        return events, answer.get("end")
+
+    async def marks(self, room: str, known: Callable[[int], bool]
+                    ) -> dict[tuple[int | str, int], str]:
+        """The records and notices of ours whose events stand at the end of a room: (record id or
+        the notice's key, part) → event id.
 
         After a crash the last events may have been sent and not noted. The homeserver remembers a
         transaction id for half an hour only, so the room itself is asked. Reading stops at a mark
         that `known` says is in our books.
         """
-        found: dict[tuple[int, int], str] = {}
+        found: dict[tuple[int | str, int], str] = {}
         token: str | None = None
         for _ in range(PAGES):
             query = {"dir": "b", "limit": "100", **({"from": token} if token else {})}
             page = await self.request(Method.GET, Path.v3.rooms[room].messages, query=query)
             for event in page.get("chunk", []):
+                if not self.is_ours(event.get("sender", "")):
+                    continue
+                notice = event.get("content", {}).get(NOTICE_MARK)
+                if isinstance(notice, str):
+                    found[(notice, 0)] = event["event_id"]
                 mark = event.get("content", {}).get(RECORD_MARK)
                 if isinstance(mark, int):
                     if known(mark):

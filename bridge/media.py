@@ -6,12 +6,12 @@ SHA-256; the homeserver gets each file once.
 from __future__ import annotations
 
 import asyncio
-import mimetypes
 
 from archive import media as archive_media
 from archive import messages
 from archive.db import Database
 from archive.model import Record
+from bridge import convert
 from bridge.convert import File
 from bridge.link import LinkError, LinkUnsure
 from bridge.link.parent import Link
@@ -36,8 +36,7 @@ class Media:
     async def of_record(self, record: Record, now: int) -> File:
         """The file of a message that came from WhatsApp. Raises MediaGone when WhatsApp says that
         it is no more, LinkError when it may be there later."""
-        mime = record.media_mime or "application/octet-stream"
-        name = record.media_name or record.kind + (mimetypes.guess_extension(mime) or "")
+        mime, name = convert.media_type(record), convert.file_name(record)
         if record.media is not None:
             return File(await self.read(record.media.sha256), mime, name)
         raw = await messages.raw(self._db, record.id)

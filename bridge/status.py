@@ -44,7 +44,8 @@ class Status:
         self._homeserver = homeserver
         self._rooms = rooms
         self._wake = wake
-        self._qr_events: dict[str, tuple[str, str]] = {}  # room → (picture event, text event)
+        # room → picture and text of the first code, then those of the codes that replaced them
+        self._qr_events: dict[str, list[str]] = {}
         self._told = ""
         self.state = LinkState("starting", "", now_ms(), None)
         self.own_jid = ""  # the account this link belongs to, once connected
@@ -130,8 +131,7 @@ class Status:
                     content = _replacing(content, shown[number])
                 events.append(await self._homeserver.send(
                     room, "m.room.message", content, f"qr{stamp}.{number}"))
-            if not shown:
-                self._qr_events[room] = (events[0], events[1])
+            self._qr_events.setdefault(room, []).extend(events)
         except HomeserverError as error:
             log.error("cannot show the QR code in %s: %s", room, error)
 

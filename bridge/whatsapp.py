@@ -6,7 +6,7 @@ becomes an `unsupported` message that names its kind: the raw bytes stay in the 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
@@ -42,6 +42,9 @@ _SILENT_PROTOCOL = {  # protocol messages between devices, not between people
     "PEER_DATA_OPERATION_REQUEST_MESSAGE", "PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE",
     "LID_MIGRATION_MAPPING_SYNC",
 }
+
+
+_SENDERS = {USER_SERVER: "pn", LID_SERVER: "lid"}
 
 
 class Malformed(Exception):
@@ -132,7 +135,7 @@ def parse(code: int, body: bytes) -> Incoming | Undecryptable | GroupChange | Gr
 
 def jid(value: neonize_pb2.JID) -> str:
     """The bare account (no device) of a JID protobuf; "" when it is empty."""
-    return f"{value.User}@{value.Server}" if value.User and value.Server else ""
+    return f"{_text(value.User)}@{_text(value.Server)}" if value.User and value.Server else ""
 
 
 def to_jid(text: str) -> neonize_pb2.JID:
@@ -144,40 +147,37 @@ def to_jid(text: str) -> neonize_pb2.JID:
 
 def sender_of_jid(text: str, push_name: str | None = None) -> Sender | None:
     """A Sender for a participant's JID; None when the address is of another kind."""
-    user, _, server = text.partition("@")
-    if server == USER_SERVER:
-        return Sender(pn=user, push_name=push_name)
-    if server == LID_SERVER:
-        return Sender(lid=user, push_name=push_name)
-    return None
+    found = _addresses(to_jid(text))
+    return Sender(**found, push_name=push_name) if found else None
+
+
+def _addresses(*candidates: neonize_pb2.JID) -> dict[str, str]:
+    """Number and LID among some JIDs; they become Matrix ids, so both must be digits."""
+    found: dict[str, str] = {}
+    for candidate in candidates:
+        user, kind = _text(candidate.User), _SENDERS.get(_text(candidate.Server))
+        if kind and user.isascii() and user.isdigit() and len(user) <= 20:
+            found[kind] = user
+    return found
 
 
 def read_group(info: neonize_pb2.GroupInfo) -> Group:
     """A group's description as the library gives it."""
     members = []
     for part in info.Participants:
-        found: dict[str, str] = {}
-        for candidate in (part.JID, part.PhoneNumber, part.LID):
-            if candidate.User and candidate.Server == USER_SERVER:
-                found["pn"] = candidate.User
-            elif candidate.User and candidate.Server == LID_SERVER:
-                found["lid"] = candidate.User
+        found = _addresses(part.JID, part.PhoneNumber, part.LID)
         if found:
             role = "superadmin" if part.IsSuperAdmin else "admin" if part.IsAdmin else "member"
             members.append(GroupMember(Sender(**found), role))
-    return Group(jid(info.JID), info.GroupName.Name, info.GroupTopic.Topic, tuple(members))
+    return Group(jid(info.JID), _text(info.GroupName.Name), _text(info.GroupTopic.Topic),
+                 tuple(members))
 
 
 def _sender(source: neonize_pb2.MessageSource, push_name: str) -> Sender:
-    found: dict[str, str] = {}
-    for candidate in (source.Sender, source.SenderAlt):
-        if candidate.User and candidate.Server == USER_SERVER:
-            found["pn"] = candidate.User
-        elif candidate.User and candidate.Server == LID_SERVER:
-            found["lid"] = candidate.User
+    found = _addresses(source.Sender, source.SenderAlt)
     if not found:
         raise Malformed(f"message in {jid(source.Chat)} names no sender that can be read")
-    return Sender(**found, push_name=push_name or None)
+    return Sender(**found, push_name=_text(push_name) or None)
 
 
 def _message(event: neonize_pb2.Message) -> Incoming | None:
@@ -186,17 +186,28 @@ def _message(event: neonize_pb2.Message) -> Incoming | None:
     if source.Chat.Server != GROUP_SERVER:
         return None  # direct chats, broadcasts and status updates are not mirrored
     raw = event.Raw if event.HasField("Raw") and event.Raw.ListFields() else event.Message
-    inner = unwrap(event.Message)
-    read = _content(inner)
+    read = _read(event.Message)
     if read is None:
         return None
+    if not info.ID or not source.Chat.User:
+        raise Malformed(f"a message in {jid(source.Chat) or 'no chat'} without an id of its own")
     kind, text, target, name, mime, detail = read
     return Incoming(
-        chat=jid(source.Chat), id=info.ID, sender=_sender(source, info.Pushname),
+        chat=jid(source.Chat), id=_text(info.ID), sender=_sender(source, info.Pushname),
         from_me=source.IsFromMe, sent_at=_milliseconds(info.Timestamp), kind=kind, text=text,
         target=target, media_name=name, media_mime=mime, detail=detail,
         raw=raw.SerializeToString(),
     )
+
+
+def reread(event: Incoming, message: e2e.Message) -> Incoming | None:
+    """The same event with another message inside: what was sealed."""
+    read = _read(message)
+    if read is None:
+        return None
+    kind, text, target, name, mime, detail = read
+    return replace(event, kind=kind, text=text, target=target, media_name=name, media_mime=mime,
+                   detail=detail)
 
 
 def _milliseconds(timestamp: int) -> int:
@@ -217,6 +228,24 @@ def unwrap(message: e2e.Message) -> e2e.Message:
         else:
             return message
     return message
+
+
+def _text(value: str | bytes) -> str:
+    """A protobuf string; one that is not UTF-8 comes as bytes (proto2 lets it pass)."""
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
+
+
+def _read(message: e2e.Message) -> _Read | None:
+    """`_content` of a message, whatever its texts are."""
+    try:
+        read = _content(unwrap(message))
+    except TypeError:  # texts and bytes do not mix
+        return "unsupported", "", None, None, None, {"field": "unreadable text"}
+    if read is None:
+        return None
+    kind, text, *rest, detail = read
+    target, name, mime = (value if value is None else _text(value) for value in rest)
+    return kind, _text(text), target, name, mime, detail
 
 
 _Read = tuple[str, str, str | None, str | None, str | None, dict[str, object]]
@@ -247,6 +276,9 @@ def _content(message: e2e.Message) -> _Read | None:
             return "reaction", body.text, body.key.ID, None, None, {}
         case "protocolMessage":
             return _protocol(message.protocolMessage)
+        case "secretEncryptedMessage":
+            target = message.secretEncryptedMessage.targetMessageKey.ID
+            return "unsupported", "", target or None, None, None, {"field": field}
         case _:
             return "unsupported", "", None, None, None, {"field": field}
 
@@ -273,6 +305,8 @@ def _location(body: e2e.LocationMessage) -> _Read:
 
 
 def _protocol(body: e2e.ProtocolMessage) -> _Read | None:
+    if not body.HasField("type"):  # younger than this library, or it would read as REVOKE
+        return "unsupported", "", None, None, None, {"field": "protocolMessage of a new type"}
     name = e2e.ProtocolMessage.Type.Name(body.type)
     match name:
         case "REVOKE":
@@ -309,8 +343,8 @@ def _undecryptable(event: neonize_pb2.UndecryptableMessage) -> Undecryptable | N
     source = event.Info.MessageSource
     if source.Chat.Server != GROUP_SERVER:
         return None
-    return Undecryptable(jid(source.Chat), event.Info.ID, _sender(source, event.Info.Pushname),
-                         _milliseconds(event.Info.Timestamp))
+    return Undecryptable(jid(source.Chat), _text(event.Info.ID),
+                         _sender(source, event.Info.Pushname), _milliseconds(event.Info.Timestamp))
 
 
 def _group_change(event: neonize_pb2.GroupInfoEvent) -> GroupChange:
@@ -318,8 +352,8 @@ def _group_change(event: neonize_pb2.GroupInfoEvent) -> GroupChange:
         chat=jid(event.JID),
         sender=sender_of_jid(jid(event.Sender)),
         at=_milliseconds(int(event.Timestamp)),
-        name=event.Name.Name if event.HasField("Name") else None,
-        topic=event.Topic.Topic if event.HasField("Topic") else None,
+        name=_text(event.Name.Name) if event.HasField("Name") else None,
+        topic=_text(event.Topic.Topic) if event.HasField("Topic") else None,
         joined=tuple(jid(j) for j in event.Join),
         left=tuple(jid(j) for j in event.Leave),
         promoted=tuple(jid(j) for j in event.Promote),
@@ -329,4 +363,5 @@ def _group_change(event: neonize_pb2.GroupInfoEvent) -> GroupChange:
 
 def dump_detail(detail: dict[str, object]) -> str | None:
     """The detail column's JSON; None when there is nothing to say."""
-    return json.dumps(detail, ensure_ascii=False, sort_keys=True) if detail else None
+    return json.dumps(detail, ensure_ascii=False, sort_keys=True, default=_text) \
+        if detail else None

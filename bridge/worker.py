@@ -2,8 +2,8 @@
 
 A lane is one group in one direction. One task a lane claims the oldest rows, hands them to its
 handler one after another, and ends when the lane is empty or must wait. What a handler raises
-decides what becomes of the row: Retry puts it off (and with it the lane: nothing overtakes), GiveUp
-ends it with a notice, Unsure leaves it for a person.
+decides what becomes of the row: Retry puts it off (and with it the lane: nothing overtakes), Away
+does so for as long as it takes, GiveUp ends it with a notice, Unsure leaves it for a person.
 """
 from __future__ import annotations
 
@@ -14,17 +14,23 @@ from collections.abc import Callable
 from typing import Protocol
 
 from archive import queue
-from archive.db import Database, Unit
+from archive.db import ArchiveError, Database, Unit
 from archive.model import QueueRow
 
 log = logging.getLogger("daftar.bridge.worker")
 
 CLAIM = 50  # rows taken at once; also how many may be in doubt after a crash
+FAULT_S = 10  # seconds a lane rests after a fault outside any row
+AWAY_S = 2  # seconds between tries while the other side is away
 BACKOFF_S = (1, 2, 5, 10, 30, 60, 120, 300)  # seconds before try 2, 3, …
 
 
 class Retry(Exception):
     """Try the row again later."""
+
+
+class Away(Retry):
+    """The other side cannot be reached at all: the lane waits for it, and no try is counted."""
 
 
 class GiveUp(Exception):
@@ -41,7 +47,8 @@ class Handler(Protocol):
     repeatable: bool  # the same row twice has the effect of once
 
     async def begin(self, lane: str, recovering: bool) -> None:
-        """Called when a lane starts; `recovering` when rows may have been sent before a crash."""
+        """Called when a lane starts; `recovering` when its rows may have been sent before: by a
+        process that died, or by a try whose answer was lost. May raise Retry."""
 
     async def prepare(self, rows: list[QueueRow]) -> None:
         """Called with the rows just claimed, to read what they need in one go."""
@@ -71,6 +78,7 @@ class Lanes:
         self._again: set[str] = set()  # woken while running
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._recovering: set[str] = set()
+        self._unreleased: set[str] = set()  # stopped by a fault, with rows still claimed
         self._stopping = False
         self.worker = "bridge"
 
@@ -80,9 +88,10 @@ class Lanes:
         for prefix, handler in self._handlers.items():
             if not handler.repeatable:
                 await self._db.write(_doubt(self.worker, prefix, handler))
-        released = await self._db.write(queue.release(self.worker))
-        self._recovering.update(row.lane for row in released)
-        for lane in await queue.lanes(self._db, ""):
+        await self._db.write(queue.release(self.worker))
+        lanes = await queue.lanes(self._db, "")
+        self._recovering.update(lanes)
+        for lane in lanes:
             self.wake(lane)
 
     async def stop(self) -> None:
@@ -119,11 +128,15 @@ class Lanes:
             delay = await self._drain(lane)
         except asyncio.CancelledError:
             raise
+        except Retry as error:  # it could not even begin
+            log.warning("%s: %s; again in %d s", lane, error, AWAY_S)
+            delay = AWAY_S
         except Exception:
-            # A fault of ours: the rows stay claimed by us and are taken up after a pause.
-            log.exception("lane %s stopped; it goes on in 10 seconds", lane)
-            delay = 10.0
-            await self._db.write(queue.release_lane(lane))
+            # A fault of ours, or no database: the rows are taken up after a pause.
+            log.exception("lane %s stopped; it goes on in %d seconds", lane, FAULT_S)
+            delay = FAULT_S
+            self._unreleased.add(lane)
+            self._recovering.add(lane)
         finally:
             del self._tasks[lane]
         if delay is not None and not self._stopping:
@@ -136,6 +149,9 @@ class Lanes:
     async def _drain(self, lane: str) -> float | None:
         """Work a lane off. Returns seconds to wait for its next row, None when it is empty."""
         handler = self._handlers[lane.partition(":")[0]]
+        if lane in self._unreleased:
+            await self._db.write(queue.release_lane(lane))
+            self._unreleased.discard(lane)
         await handler.begin(lane, lane in self._recovering)
         self._recovering.discard(lane)
         while not self._stopping:
@@ -162,19 +178,42 @@ class Lanes:
         """Do a row. False when the lane must pause behind it."""
         try:
             await handler.handle(row)
+        except Away as error:
+            log.info("%s: row %d: %s; again in %d s", row.lane, row.id, error, AWAY_S)
+            return await self._later(row, AWAY_S, str(error), counted=False)
         except Retry as error:
-            if row.tries + 1 < self._retries:
-                wait = BACKOFF_S[min(row.tries, len(BACKOFF_S) - 1)]
-                log.warning("%s: row %d: %s; again in %d s", row.lane, row.id, error, wait)
-                await self._db.write(
-                    queue.retry(row.id, self._now() + wait * 1000, str(error)))
-                return False
-            await self._end(handler, row, f"{error} (tried {self._retries} times)", unsure=False)
+            return await self._put_off(handler, row, str(error))
         except GiveUp as error:
             await self._end(handler, row, str(error), unsure=False)
         except Unsure as error:
             await self._end(handler, row, str(error), unsure=True)
+        except ArchiveError:
+            raise
+        except Exception as error:
+            # A fault of ours with this row may not hold up its lane for ever.
+            log.exception("%s: row %d", row.lane, row.id)
+            reason = f"a fault of Daftar's own: {type(error).__name__}"
+            now = await queue.get(self._db, row.id)
+            if handler.repeatable or now is None or now.attempted_at is None:
+                return await self._put_off(handler, row, reason)
+            await self._end(handler, row, reason, unsure=True)
         return True
+
+    async def _put_off(self, handler: Handler, row: QueueRow, reason: str) -> bool:
+        """Try a row again later; after the last try it is given up. False when the lane waits."""
+        if row.tries + 1 >= self._retries:
+            await self._end(handler, row, f"{reason} (tried {self._retries} times)", unsure=False)
+            return True
+        wait = BACKOFF_S[min(row.tries, len(BACKOFF_S) - 1)]
+        log.warning("%s: row %d: %s; again in %d s", row.lane, row.id, reason, wait)
+        return await self._later(row, wait, reason)
+
+    async def _later(self, row: QueueRow, wait: float, reason: str, *, counted: bool = True
+                     ) -> bool:
+        self._recovering.add(row.lane)  # the try may have had its effect all the same
+        await self._db.write(queue.retry(
+            row.id, self._now() + int(wait * 1000), reason, counted=counted))
+        return False
 
     async def _end(self, handler: Handler, row: QueueRow, reason: str, *, unsure: bool) -> None:
         log.error("%s: row %d %s: %s", row.lane, row.id, "unsure" if unsure else "failed", reason)

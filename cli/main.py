@@ -39,6 +39,7 @@ ERRORS: dict[str, int] = {
     "archive.db.ArchiveError": 2,
     "cli.errors.UserError": 2,
     "cli.homeserver.HomeserverError": 2,
+    "bridge.matrix.HomeserverError": 2,
 }
 
 FAULT = 70  # EX_SOFTWARE of sysexits.h

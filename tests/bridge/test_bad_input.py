@@ -1,0 +1,318 @@
+"""What no honest phone, server or administrator does: one sentence each, and nothing lost."""
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sqlite3
+import sys
+from dataclasses import replace
+
+import aiohttp
+import pytest
+
+from archive import directory, messages, queue
+from archive.db import open_database
+from bridge.matrix import Homeserver, HomeserverError
+from cli.office import ROOT
+from cli.reader import ClientError
+from tests.bot.people import until
+from tests.bridge import wire
+from tests.bridge.here import bridge_here
+from tests.bridge.town import Town
+from waproto import common, e2e
+
+ZAFAR = {"pn": "923007009001", "lid": "770000000009001", "name": "Zafar"}
+
+
+async def daftar(*arguments, **environment):
+    """The console command: (exit code, what it wrote on standard error)."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "cli.main", *map(str, arguments), cwd=ROOT,
+        env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE)
+    _, errors = await asyncio.wait_for(process.communicate(), 40)
+    return process.returncode, errors.decode()
+
+
+def last_line(errors):
+    """The last line, when there is no traceback before it."""
+    assert "Traceback" not in errors, errors
+    return errors.splitlines()[-1]
+
+
+# From WhatsApp
+
+
+async def test_unreadable_events_are_kept_and_hold_nothing_up(house, tmp_path, database_url):
+    async with bridge_here(house, tmp_path, database_url) as here:
+        body = wire.message(here.jid, "A1", "before", **ZAFAR)
+        await here.deliver(
+            wire.delivery(b"\xff\xff\xff garbage"),
+            wire.delivery(body[:40]),
+            wire.delivery(b"", wire.GROUP_INFO),
+            wire.delivery(wire.message(here.jid, "", "no id", **ZAFAR)),
+            wire.delivery(wire.message(here.jid, "A0", "no sender")),
+            wire.delivery(wire.message("@g.us", "A0", "no chat", **ZAFAR)),
+            wire.delivery(body),
+            wire.delivery(wire.message(here.jid, "A2", e2e.Message.FromString(b"\x0a\x02a\xfe"),
+                                       **ZAFAR)),
+            wire.delivery(wire.message(here.jid, "A3\x00", "a nul \x00 in it", **ZAFAR)),
+            wire.delivery(wire.message(here.jid, "A4", "after", **ZAFAR)))
+        room = await here.room()
+        await here.shown(room, "after")
+        assert await here.bodies(room) == ["before", "a\ufffd", "a nul \ufffd in it", "after"]
+        stuck = await queue.stuck(here.db)
+        assert len(stuck) >= 4 and all(row.lane == "unreadable:link" for row in stuck)
+        assert b"garbage" in bytes.fromhex(json.loads(stuck[0].payload)["body"])
+
+
+@pytest.mark.parametrize("at", [-5, 0, 2**62, 99_999_999_999])
+async def test_a_senseless_time_hides_no_message(house, tmp_path, at):
+    async with bridge_here(house, tmp_path) as here:
+        await here.deliver(wire.delivery(wire.message(here.jid, "A1", "when?", at=at, **ZAFAR)),
+                           wire.delivery(wire.message(here.jid, "A2", "now", **ZAFAR)))
+        room = await here.room()
+        await here.shown(room, "now")
+        await here.shown(room, "when?")
+
+
+async def test_a_sender_with_an_impossible_address_becomes_nobody(house, tmp_path):
+    async with bridge_here(house, tmp_path) as here:
+        await here.deliver(
+            wire.delivery(wire.message(here.jid, "A1", "from nowhere", pn="../Z x", name="Mal")),
+            wire.delivery(wire.message(here.jid, "A2", "afterwards", **ZAFAR)))
+        room = await here.room()
+        await here.shown(room, "afterwards")
+        assert await here.bodies(room) == ["afterwards"]
+        [kept] = await queue.stuck(here.db)
+        assert b"from nowhere" in bytes.fromhex(json.loads(kept.payload)["body"])
+
+
+async def test_one_ghost_for_a_sender_whose_number_comes_later(house, tmp_path, database_url):
+    async with bridge_here(house, tmp_path, database_url) as here:
+        await here.deliver(wire.delivery(wire.message(
+            here.jid, "A1", "one", lid="770000000001234", name="Gul")))
+        room = await here.room()
+        first = await here.shown(room, "one")
+        await here.deliver(wire.delivery(wire.message(
+            here.jid, "A2", "two", lid="770000000001234", pn="923007001234", name="Gul")))
+        second = await here.shown(room, "two")
+        await here.deliver(wire.delivery(wire.message(
+            here.jid, "A3", "three", pn="923007001234", name="Gul")))
+        third = await here.shown(room, "three")
+        assert first["sender"] == "@wa_lid_770000000001234:office.test"
+        assert {second["sender"], third["sender"]} == {first["sender"]}
+        person = await directory.find(here.db, "pn", "923007001234")
+        assert person.lid == "770000000001234" and person.ghost == first["sender"]
+
+
+async def test_an_undecryptable_message_is_announced_and_then_follows(house, tmp_path):
+    async with bridge_here(house, tmp_path) as here:
+        await here.deliver(
+            wire.delivery(wire.undecryptable(here.jid, "A1", **ZAFAR), wire.UNDECRYPTABLE),
+            wire.delivery(wire.undecryptable(here.jid, "A1", **ZAFAR), wire.UNDECRYPTABLE),
+            wire.delivery(wire.message(here.jid, "A1", "the secret", **ZAFAR)))
+        room = await here.room()
+        await here.shown(room, "the secret")
+        bodies = await here.bodies(room)
+        assert len(bodies) == 2 and "could not be decrypted yet" in bodies[0]
+
+
+async def test_a_damaged_sealed_edit_changes_nothing(house, tmp_path):
+    async with bridge_here(house, tmp_path) as here:
+        key = common.MessageKey(remoteJID=here.jid, ID="A1")
+        sealed = [e2e.Message(secretEncryptedMessage=e2e.SecretEncryptedMessage(
+            targetMessageKey=key, encIV=iv, encPayload=payload,
+            secretEncType=e2e.SecretEncryptedMessage.MESSAGE_EDIT))
+            for iv, payload in ((b"x" * 12, b"y" * 40), (b"", b""), (b"x", b"y" * 40))]
+        await here.deliver(
+            wire.delivery(wire.message(here.jid, "A1", e2e.Message(
+                conversation="as it was", messageContextInfo=e2e.MessageContextInfo(
+                    messageSecret=b"s" * 32)), **ZAFAR)),
+            *[wire.delivery(wire.message(here.jid, f"E{number}", edit, **ZAFAR))
+              for number, edit in enumerate(sealed)],
+            wire.delivery(wire.message(here.jid, "A2", "afterwards", **ZAFAR)))
+        room = await here.room()
+        await here.shown(room, "afterwards")
+        bodies = await here.bodies(room)
+        assert bodies[0] == "as it was" and len(bodies) == 5
+        assert all("an encrypted edit" in words for words in bodies[1:4])
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_malformed_nodes_from_the_server_stop_nobody(town: Town):
+    place = await town.group()
+    pid = town.office.parts["bridge"].pid
+    assert await town.emulator.send_malformed(town.department) == 1
+    await place.phones[0].send_text(place.group, "after the garbage")
+    await place.shown(text="after the garbage")
+    await town.secretary.say(place.room, "and back")
+    await place.seen(lambda seen: seen.text.endswith("and back"))
+    assert town.office.parts["bridge"].pid == pid
+
+
+# From the homeserver
+
+
+async def test_a_homeserver_with_a_wrong_token_is_not_listened_to(house, tmp_path, caplog):
+    async with bridge_here(house, tmp_path) as here, aiohttp.ClientSession() as http:
+        bridge = here.config.bridge
+        url = f"http://127.0.0.1:{bridge.port}/_matrix/app/v1/transactions/1"
+        room = await here.admin_room()
+        event = {"type": "m.room.message", "event_id": "$forged", "room_id": room,
+                 "sender": here.admin.user_id, "origin_server_ts": 1,
+                 "content": {"msgtype": "m.text", "body": "!wa logout"}}
+        for headers in ({}, {"Authorization": "Bearer wrong"}):
+            async with http.put(url, json={"events": [event]}, headers=headers) as answer:
+                assert answer.status == 401
+        assert "bridge.hs_token" in caplog.text
+        # With the right one nonsense is refused or passed over, and the next one is read.
+        good = {"Authorization": f"Bearer {bridge.hs_token}"}
+        for number, (sent, status) in enumerate([
+                ("no json", 400), ("[]", 400), ("{}", 400), ('{"events": {}}', 400),
+                ('{"events": [1, null, {}, {"type": 5}, {"type": "m.room.message"}]}', 200)]):
+            async with http.put(f"{url}{number}", data=sent, headers=good) as answer:
+                assert answer.status == status, sent
+        await here.admin.say(room, "!wa status")
+        await here.shown(room, "Failed or unsure: 0")
+
+
+async def test_odd_events_from_the_homeserver_hold_nothing_up(house, tmp_path):
+    async with bridge_here(house, tmp_path) as here:
+        await here.deliver(wire.delivery(wire.message(here.jid, "A1", "hello", **ZAFAR)))
+        room = await here.room()
+        contents = [{"msgtype": ["m.text"], "body": {"a": 1}}, {"body": 7}, {},
+                    {"msgtype": "m.text", "body": "x", "m.relates_to": "y"},
+                    {"msgtype": "m.image", "body": "x", "url": 5, "info": []},
+                    {"msgtype": "m.text", "body": "x", "m.relates_to": {"m.in_reply_to": "z"}},
+                    {"msgtype": "m.text", "body": "x", "m.relates_to": {
+                        "rel_type": "m.replace", "event_id": 5}, "m.new_content": 3},
+                    {"msgtype": "m.text", "body": "\x00\ud800"}]
+        kinds = ["m.room.message", "m.reaction", "m.room.redaction", "m.sticker",
+                 "m.room.encrypted"]
+        events = [{"type": kind, "room_id": room, "sender": here.admin.user_id, "content": content,
+                   "event_id": f"${kind}{number}", "origin_server_ts": at}
+                  for kind in kinds for number, content in enumerate(contents)
+                  for at in (1_790_000_000_000, "soon")[number % 2:][:1]]
+        await here.bridge._on_transaction([*events, {
+            "type": "m.room.message", "room_id": room, "sender": here.admin.user_id,
+            "content": {"msgtype": "m.text", "body": "a good one"}, "event_id": "$good",
+            "origin_server_ts": 1_790_000_000_000}])
+        assert (await messages.by_event(here.db, "$good")).text == "a good one"
+        await here.bridge._on_transaction(events)  # once more, after a lost answer
+
+
+async def test_a_wrong_as_token_is_one_sentence(house):
+    config = replace(house.config, bridge=replace(house.config.bridge, as_token="wrong", port=0))
+    homeserver = Homeserver(config, None)
+    try:
+        with pytest.raises(HomeserverError, match=r"does not know bridge\.as_token: install the"):
+            await homeserver.start()
+    finally:
+        await homeserver.stop()
+
+
+async def test_a_homeserver_that_comes_later_is_waited_for(new_house, tmp_path, monkeypatch):
+    house = new_house()
+    monkeypatch.setattr("bridge.app.HOMESERVER_WAIT_S", 0.2)
+    token = await house.synapse.create_user("x", "pass")
+    assert token
+    house.synapse.kill()
+    starting = asyncio.create_task(_start_and_stop(house, tmp_path))
+    await asyncio.sleep(1.0)  # a few tries, in vain
+    assert not starting.done()
+    await house.synapse.start()
+    assert await asyncio.wait_for(starting, 40)
+
+
+async def _start_and_stop(house, folder):
+    """A bridge without admins comes up."""
+    from bridge.app import Bridge
+
+    config = replace(house.config, data=folder, bridge=replace(house.config.bridge, admins=()))
+    db = await open_database(f"sqlite:{folder / 'archive.sqlite'}")
+    bridge = Bridge(config, db)
+
+    async def no_link() -> None:
+        """There is none."""
+
+    bridge.link.start = no_link
+    try:
+        await bridge.start()
+        return True
+    finally:
+        await bridge.stop()
+        await db.close()
+
+
+# From the administrator
+
+
+async def test_a_port_in_use_is_one_sentence(house, tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        code, errors = await daftar(
+            "run", "bridge", "--config", house.config_path, DAFTAR_BRIDGE_PORT=str(port),
+            DAFTAR_DATA=str(tmp_path), DAFTAR_DATABASE=f"sqlite:{tmp_path / 'x.sqlite'}")
+    assert code == 2
+    assert last_line(errors) == (
+        f"daftar: bridge.port: cannot listen on 127.0.0.1:{port} (Address already in use): another "
+        "program uses it; stop that one or choose another port")
+
+
+async def test_a_database_of_a_newer_version_is_one_sentence(house, tmp_path):
+    path = tmp_path / "x.sqlite"
+    await (await open_database(f"sqlite:{path}")).close()
+    with sqlite3.connect(path) as db:
+        [table] = [name for (name,) in db.execute("SELECT name FROM sqlite_master")
+                   if "version" in name or "migration" in name]
+        columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+        db.execute(f"UPDATE {table} SET {columns[0]} = 9999")
+    code, errors = await daftar(
+        "run", "bridge", "--config", house.config_path, DAFTAR_DATA=str(tmp_path),
+        DAFTAR_DATABASE=f"sqlite:{path}")
+    assert code == 2 and "newer version" in last_line(errors)
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_library_that_cannot_load_is_told_and_the_bridge_stays(town: Town, tmp_path):
+    broken = tmp_path / "broken" / "neonize"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise OSError('neonize.so: wrong ELF class')")
+    # The bridge itself reads the library's protobuf classes, which are whole.
+    (broken / "proto").symlink_to(
+        next(p for p in map(_proto, sys.path) if p is not None))
+    part = town.office.parts["bridge"]
+    await part.stop()
+    environment = town.emulator.client_environment()
+    town.office.start_part("bridge", {
+        "PYTHONPATH": f"{broken.parent}{os.pathsep}{environment['PYTHONPATH']}"})
+    room = await town.admin_room()
+    try:
+        async def told():
+            try:
+                return [e for e in await town.admin.reader.events(room)
+                        if "cannot be loaded on this machine" in str(e["content"].get("body"))]
+            except ClientError:
+                return None
+
+        assert "The WhatsApp link cannot work." in (await until(told))[0]["content"]["body"]
+        assert "cannot be loaded" in await town.ask("!wa status")
+        assert part.pid
+    finally:
+        await part.stop()
+        town.office.start_part("bridge")
+    place = await town.group()
+    await place.phones[0].send_text(place.group, "mended")
+    await place.shown(text="mended")
+
+
+def _proto(folder):
+    from pathlib import Path
+
+    path = Path(folder) / "neonize" / "proto"
+    return path if path.is_dir() else None
