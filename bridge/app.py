@@ -11,12 +11,14 @@ from bridge.admin import Admin
 from bridge.catchup import Catchup
 from bridge.ghosts import Ghosts
 from bridge.groups import Groups
-from bridge.inbound import Inbound, Inbox
+from bridge.inbound import Inbound
+from bridge.inbox import Inbox
 from bridge.link import LinkError, LinkState, LinkUnsure
 from bridge.link.parent import Link
 from bridge.matrix import Homeserver, HomeserverError
 from bridge.media import Media
-from bridge.outbound import Outbound, Outbox
+from bridge.outbound import Outbound
+from bridge.outbox import Outbox
 from bridge.rooms import Rooms
 from bridge.status import Status
 from bridge.worker import Lanes

@@ -18,9 +18,9 @@ from typing import Any
 from archive import directory, settings
 from archive.db import Database
 from archive.model import Chat
-from bridge.inbound import now_ms
+from bridge.clock import now_ms
 from bridge.matrix import Homeserver, HomeserverError
-from bridge.outbound import CARRIED_TYPES, REFUSED_TYPES
+from bridge.outbox import CARRIED_TYPES, REFUSED_TYPES
 
 log = logging.getLogger("daftar.bridge.catchup")
 

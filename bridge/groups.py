@@ -3,12 +3,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import time
 
 from archive import clean, directory, messages, queue, settings
 from archive.db import Database, Unit
 from archive.model import Chat, NewRecord
 from bridge import whatsapp
+from bridge.clock import now_ms
 from bridge.link import LinkError, LinkUnsure
 from bridge.link.parent import Link
 from config import Config
@@ -54,7 +54,7 @@ class Groups:
             if group and group.members:
                 await self._learn(group)
                 known = await directory.chat_by_jid(self._db, jid)
-            chat = known or await self._db.write(directory.ensure_chat(jid, "", "", _now()))
+            chat = known or await self._db.write(directory.ensure_chat(jid, "", "", now_ms()))
             self._chats[jid] = chat
         return chat
 
@@ -69,7 +69,7 @@ class Groups:
     async def _learn(self, group: whatsapp.Group) -> str | None:
         if group.name in self._wanted:
             await self._db.write(settings.put(_SETTING + group.jid, group.name))
-        return await self._db.write(_learn(group, _now()))
+        return await self._db.write(_learn(group, now_ms()))
 
     async def _ask(self, jid: str) -> whatsapp.Group | None:
         """The group as WhatsApp describes it: nameless when it is not for us any more, None when
@@ -118,10 +118,6 @@ class Groups:
         if fresh:
             self._chats[event.chat] = fresh
         return lane
-
-
-def _now() -> int:
-    return int(time.time() * 1000)
 
 
 def _learn(group: whatsapp.Group, at: int) -> Unit[str | None]:

@@ -1,16 +1,10 @@
-"""WhatsApp to Matrix: steps 2 to 7 of the journey (docs/journey.md).
-
-`Inbox` stores what the link delivers (step 2); `Inbound` is the handler of the lanes `in:CHAT` and
-carries stored records into the room (steps 3 to 6).
-"""
+"""WhatsApp to Matrix: steps 3 to 6 of the journey (docs/journey.md): the handler of the lanes
+`in:CHAT`, which carries stored records into the room."""
 from __future__ import annotations
 
 import asyncio
 import json
-import logging
-import time
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Any
@@ -19,107 +13,18 @@ from mautrix.errors import MForbidden
 
 from archive import directory, messages, queue
 from archive.db import Database, Unit
-from archive.model import Chat, NewRecord, Person, QueueRow, Record
-from bridge import changes, convert, whatsapp
+from archive.model import Chat, Person, QueueRow, Record
+from bridge import convert
+from bridge.clock import now_ms
 from bridge.ghosts import Ghosts
-from bridge.groups import Groups
-from bridge.link import Delivery, LinkError
+from bridge.link import LinkError
 from bridge.matrix import NOTICE_MARK, Homeserver, HomeserverError
 from bridge.media import Media, MediaGone
 from bridge.rooms import Rooms
 from bridge.steps import reached
 from bridge.worker import GiveUp, Retry
 
-log = logging.getLogger("daftar.bridge.inbound")
-
-DAY_MS = 86_400_000  # how far ahead of ours WhatsApp's clock may be before it counts as wrong
 RECENT = 5_000  # record → event ids kept in memory, so that replies need not wait for the commit
-
-
-def now_ms() -> int:
-    """The wall clock in Unix milliseconds."""
-    return int(time.time() * 1000)
-
-
-class Inbox:
-    """Step 2: one transaction writes the record and its queue row; only then does the link
-    acknowledge its journal."""
-
-    def __init__(self, database: Database, groups: Groups, wake: Callable[[str], None]) -> None:
-        self._db = database
-        self._groups = groups
-        self._wake = wake
-
-    async def store(self, delivery: Delivery) -> None:
-        """Store one event of the link. Returns when it is committed."""
-        reached("in2-before-store")
-        try:
-            lane = await self._store(delivery)
-        except (whatsapp.Malformed, ValueError) as error:
-            # There is no chat to put it in: the bytes are kept where the administrator is told.
-            log.error("WhatsApp sent something unreadable: %s", error)
-            await self._db.write(_keep_unreadable(delivery, str(error)))
-            return
-        reached("in2-after-store")
-        if lane:
-            self._wake(lane)
-
-    async def _store(self, delivery: Delivery) -> str | None:
-        """The lane that got work. Raises Malformed or ValueError for what cannot be stored."""
-        event = whatsapp.parse(delivery.code, delivery.body)
-        lane: str | None = None
-        match event:
-            case whatsapp.Incoming():
-                chat = await self._groups.chosen(event.chat)
-                if chat is not None:
-                    event = await changes.opened(self._db, chat.id, event)
-                    lane = await self._db.write(_store_message(chat.id, event, delivery.at))
-            case whatsapp.Undecryptable():
-                chat = await self._groups.chosen(event.chat)
-                if chat is not None:
-                    lane = await self._db.write(_store_undecryptable(chat.id, event, delivery.at))
-            case whatsapp.GroupChange():
-                lane = await self._groups.changed(event, delivery.at)
-            case whatsapp.Group():
-                lane = await self._groups.seen(event)
-        return lane
-
-
-def _keep_unreadable(delivery: Delivery, reason: str) -> Unit[None]:
-    payload = json.dumps({"code": delivery.code, "body": delivery.body.hex(), "reason": reason})
-    key = f"unreadable:{delivery.seq}:{delivery.at}"
-    if (yield from queue.put("unreadable:link", key, "unreadable", payload=payload)):
-        rows = yield "SELECT id FROM queue WHERE key = ?", (key,)
-        yield from queue.fail(rows[0]["id"], reason)
-
-
-def _store_message(chat_id: int, event: whatsapp.Incoming, at: int) -> Unit[str | None]:
-    if not (yield from changes.permitted(chat_id, event)):
-        event = changes.refused(event)
-    sent_at = event.sent_at if 0 < event.sent_at <= at + DAY_MS else at
-    record_id, new = yield from messages.add(NewRecord(
-        chat_id=chat_id, kind=event.kind, origin="whatsapp", source_id=event.id,
-        sender=event.sender, sent_at=sent_at, received_at=at, text=event.text,
-        target_source_id=event.target, media_name=event.media_name, media_mime=event.media_mime,
-        detail=whatsapp.dump_detail(event.detail), raw=event.raw))
-    if not new:
-        return None
-    lane = f"in:{chat_id}"
-    yield from queue.put(lane, f"in:{record_id}", "record", record_id=record_id)
-    return lane
-
-
-def _store_undecryptable(chat_id: int, event: whatsapp.Undecryptable, at: int) -> Unit[str | None]:
-    record_id, new = yield from messages.add(NewRecord(
-        chat_id=chat_id, kind="notice", origin="whatsapp", source_id=f"undecryptable:{event.id}",
-        sender=event.sender, sent_at=event.sent_at, received_at=at,
-        text="A message could not be decrypted yet. WhatsApp has been asked for it again; "
-             "if it does not follow, ask the sender to send it once more."))
-    if not new:
-        return None
-    lane = f"in:{chat_id}"
-    yield from queue.put(lane, f"in:{record_id}", "record", record_id=record_id)
-    return lane
 
 
 @dataclass

@@ -10,7 +10,7 @@ import segno
 
 from archive import directory, gaps, ids, queue, settings
 from archive.db import Database, Unit
-from bridge.inbound import now_ms
+from bridge.clock import now_ms
 from bridge.link import LinkState
 from bridge.matrix import Homeserver, HomeserverError
 from bridge.rooms import Rooms

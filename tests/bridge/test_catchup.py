@@ -12,7 +12,7 @@ import pytest
 from archive import directory
 from archive.db import Database
 from bridge.catchup import LATE_MS, Catchup
-from bridge.inbound import now_ms
+from bridge.clock import now_ms
 from bridge.matrix import HomeserverError
 
 ROOM = "!room:example.org"
