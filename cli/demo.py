@@ -19,6 +19,7 @@ from cli.errors import UserError
 from cli.office import USERS, Office
 from cli.reader import Reader
 from emulator.page import PhonePage
+from emulator.played import Played
 from emulator.scenario import Player, PlayReport, load
 
 LOG_LEVEL = "warning"
@@ -78,6 +79,10 @@ class Demo:
             await self._prepare()
             await self.office.link()
             await self._find_rooms()
+            if not self._args.once:  # before the phones speak: so that one can watch them
+                page = PhonePage(self.office.emulator)
+                await page.start()
+                self._where_to_look(page.url)
             await self._play()
             async with self.office.reader("officer") as officer:
                 await self._settle(officer)
@@ -85,16 +90,14 @@ class Demo:
             self.counts |= {
                 "seconds": round(time.monotonic() - self._began, 1),
                 "setup_seconds": float(os.environ.get("DAFTAR_SETUP_SECONDS") or 0)}
-            if not self._args.once:
-                page = PhonePage(self.office.emulator)
-                await page.start()
-                self._where_to_look(page.url)
             if self._args.json:
                 print(json.dumps(self.counts), flush=True)
             if not self._args.once:
+                self._say("everything is there; Ctrl-C stops")
                 await self._stay()
         except (KeyboardInterrupt, asyncio.CancelledError):
             self._say("stopping; `make demo` goes on where this stopped")
+            return 0
         finally:
             if page:
                 await page.stop()
@@ -145,9 +148,14 @@ class Demo:
             total = sum(len(chat.messages) for chat in player.scenario.chats)
             self._say(f"playing {total} messages of {player.scenario.folder.name}")
             speed = None if self._args.once else LIVELY_SPEED
-            report: PlayReport = await player.play(speed=speed, longest_pause=1.0)
+            report: PlayReport = await player.play(
+                speed=speed, longest_pause=0.5, on_progress=self._progress)
             for remark in report.skipped:
                 self._say(f"left out {remark.source} {remark.corpus_id}: {remark.reason}")
+
+    def _progress(self, _: Played, done: int, total: int) -> None:
+        if done % 20 == 0 and not self._args.once:
+            self._say(f"{done} of {total} said")
 
     async def _settle(self, officer: Reader) -> None:
         """Wait until all is there, or nothing new comes; then count."""
