@@ -8,6 +8,8 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable
 
+import uvloop
+
 from cli.errors import UserError
 from config import Config, load
 
@@ -32,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     names = list(PARTS) if args.part == "all" else [args.part]
     config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     parts = {name: importlib.import_module(PARTS[name]).run for name in names}
-    asyncio.run(run_parts(config, parts))
+    uvloop.run(run_parts(config, parts))
     return 0
 
 
