@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from archive import queue
+from archive import queue, search
 from emulator import attachments
 from tests.bridge.conftest import BOTH
 from tests.bridge.town import body, relation, reply_target, until
@@ -205,8 +205,11 @@ async def test_commands_and_notices_do_not_leave(town):
                                            "body": "!case note 1 see picture"})
     event = await town.secretary.say(place.room, "a message")
     await town.secretary.edit(place.room, event, "!case list")
+    # A search must not find the words by which somebody searched; commands wear marks, too.
+    await town.secretary.say(place.room, "\u200f!search Zangiabad")
     left = await place.nothing_more_leaves(1)
     assert left[0].text == SECRETARY + "a message"
+    assert await search.find(town.db, "Zangiabad") == []
 
 
 @BOTH
