@@ -157,12 +157,13 @@ class Place:
         assert len(found) == count, found
         return found[0]
 
-    async def of_record(self, sent: Sent) -> list[Event]:
-        """The events that stand for a message that a phone sent; waits for the first."""
+    async def of_record(self, sent: Sent, parts: int = 1) -> list[Event]:
+        """The events that stand for a message that a phone sent; waits for so many of them."""
         async def look() -> list[Event]:
             record = await self.record(sent.id)
-            return [e for e in await self.events()
-                    if record and e["content"].get("org.daftar.record") == record.id]
+            events = [e for e in await self.events()
+                      if record and e["content"].get("org.daftar.record") == record.id]
+            return events if len(events) >= parts else []
 
         return await until(look)
 
