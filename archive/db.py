@@ -13,7 +13,8 @@ so that the same function runs in SQLite's writer thread and over asyncpg. One w
 the units that wait and commits them together (group commit): an SQLite transaction a message is
 bound by thread hops and fsync, not by the work. A unit is all or nothing: it has a savepoint of its
 own, and one that raises takes none of its neighbours with it. A caller that is cancelled does not
-disturb the batch.
+disturb the batch. A unit that is in no hurry (`within`) rides with the next commit that somebody
+else needs.
 """
 from __future__ import annotations
 
@@ -36,6 +37,7 @@ log = logging.getLogger("daftar.archive")
 T = TypeVar("T")
 Row = Any  # sqlite3.Row or asyncpg.Record: row["column"]
 Unit = Generator[tuple[str, Sequence[Any]], list[Row], T]
+_Waiting = tuple[Unit[Any], asyncio.Future[Any]]
 
 BATCH = 256  # units a commit, at most
 BUSY_TIMEOUT_MS = 30_000  # another process may hold SQLite's write lock
@@ -54,8 +56,12 @@ class Database(Protocol):
     async def read(self, sql: str, *args: Any) -> list[Row]:
         """The rows of one SELECT with `?` placeholders."""
 
-    async def write(self, unit: Unit[T]) -> T:
-        """Run a unit in a transaction; its return value once committed. Raises what it raises."""
+    async def write(self, unit: Unit[T], within: float = 0.0) -> T:
+        """Run a unit in a transaction; its return value once committed. Raises what it raises.
+        `within`: it may wait so many seconds for others to be committed with."""
+
+    def hasten(self) -> None:
+        """Commit now what was handed in to be written within some time."""
 
     async def close(self) -> None:
         """Finish what was handed in, then close. The database must not be used afterwards."""
@@ -89,7 +95,9 @@ class _Base:
     dialect = ""
 
     def __init__(self) -> None:
-        self._waiting: asyncio.Queue[tuple[Unit[Any], asyncio.Future[Any]] | None] = asyncio.Queue()
+        self._waiting: asyncio.Queue[_Waiting | None] = asyncio.Queue()
+        self._patient: list[_Waiting] = []
+        self._timer: asyncio.TimerHandle | None = None  # runs while somebody is patient
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -106,18 +114,35 @@ class _Base:
     async def read(self, sql: str, *args: Any) -> list[Row]:
         raise NotImplementedError
 
-    async def write(self, unit: Unit[T]) -> T:
+    async def write(self, unit: Unit[T], within: float = 0.0) -> T:
         if self._closing:  # nothing may wait behind the writer's last batch
             unit.close()
             raise ArchiveError("the archive is closed")
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_forever(), name="archive-writer")
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait((unit, future))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        if within:
+            self._patient.append((unit, future))
+            if self._timer is None:
+                self._timer = loop.call_later(within, self.hasten)
+        else:
+            self._waiting.put_nowait((unit, future))
         return await asyncio.shield(future)
 
+    def hasten(self) -> None:
+        for item in self._take_patient():
+            self._waiting.put_nowait(item)
+
+    def _take_patient(self) -> list[_Waiting]:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        taken, self._patient = self._patient, []
+        return taken
+
     async def _write_forever(self) -> None:
-        batch: list[tuple[Unit[Any], asyncio.Future[Any]]] = []
+        batch: list[_Waiting] | None = []
         try:
             while batch is not None:
                 batch = await self._next_batch()
@@ -126,9 +151,9 @@ class _Base:
         finally:  # only when the task is cancelled does anybody still wait
             self._abandon(batch)
 
-    async def _next_batch(self) -> list[tuple[Unit[Any], asyncio.Future[Any]]] | None:
+    async def _next_batch(self) -> list[_Waiting] | None:
         """The units that wait, at least one; None when the archive is to be closed."""
-        waiting = [await self._waiting.get()]
+        waiting = [await self._waiting.get(), *self._take_patient()]
         while len(waiting) < BATCH and not self._waiting.empty():
             waiting.append(self._waiting.get_nowait())
         if None in waiting and len(waiting) > 1:  # the sentinel is the last: once more around
@@ -136,7 +161,7 @@ class _Base:
         batch = [item for item in waiting if item is not None]
         return batch or None
 
-    async def _settle(self, batch: list[tuple[Unit[Any], asyncio.Future[Any]]]) -> None:
+    async def _settle(self, batch: list[_Waiting]) -> None:
         try:
             results = await self._run_batch([unit for unit, _ in batch])
         except Exception as error:  # the whole batch failed: every caller learns it
@@ -147,9 +172,9 @@ class _Base:
             else:
                 _reject(future, result)
 
-    def _abandon(self, batch: list[tuple[Unit[Any], asyncio.Future[Any]]] | None) -> None:
+    def _abandon(self, batch: list[_Waiting] | None) -> None:
         self._closing = True
-        waiting = [*(batch or ())]
+        waiting: list[_Waiting | None] = [*(batch or ()), *self._take_patient()]
         while not self._waiting.empty():
             waiting.append(self._waiting.get_nowait())
         for item in waiting:
@@ -159,6 +184,7 @@ class _Base:
     async def close(self) -> None:
         if not self._closing:
             self._closing = True
+            self.hasten()
             self._waiting.put_nowait(None)
         if self._writer is not None:
             await asyncio.wait([self._writer])

@@ -28,6 +28,7 @@ from mautrix.errors import (
 )
 
 from bridge.convert import RECORD_MARK
+from bridge.waves import Waves
 from bridge.worker import Away, GiveUp, Retry
 from config import Config
 
@@ -112,6 +113,7 @@ class Homeserver:
             default_http_retry_count=0, log=logging.getLogger("daftar.mautrix"),
         )
         self._service.store_events = store_events
+        self._waves = Waves()
         self.failures = 0  # how often the homeserver was found to be away
         logging.getLogger("daftar.mautrix").setLevel(logging.WARNING)
 
@@ -185,8 +187,9 @@ class Homeserver:
     async def send(self, room: str, event_type: str, content: dict[str, Any], txn_id: str, *,
                    user: str | None = None, at: int | None = None) -> str:
         """Send an event; the same txn_id again gives the same event. Returns its event id."""
-        answer = await self.request(
-            Method.PUT, Path.v3.rooms[room].send[event_type][txn_id], content, user=user, at=at)
+        async with self._waves.place():
+            answer = await self.request(
+                Method.PUT, Path.v3.rooms[room].send[event_type][txn_id], content, user=user, at=at)
         return answer["event_id"]
 
     async def redact(self, room: str, event_id: str, txn_id: str, *, user: str | None = None,
