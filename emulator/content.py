@@ -81,6 +81,11 @@ def read(message: e2e.Message) -> Content:
             return Content("text", value.text, _quoted(value))
         if field.name == "reactionMessage":
             return Content("reaction", value.text, target_id=value.key.ID)
+        if field.name.startswith("pollCreationMessage"):
+            options = [option.optionName for option in value.options]
+            return Content("poll", "\n".join([value.name, *options]), _quoted(value))
+        if field.name == "pollUpdateMessage":
+            return Content("vote", target_id=value.pollCreationMessageKey.ID)
         kind = _KINDS.get(field.name)
         if kind in MEDIA_LABELS:
             return _read_media(kind, value)

@@ -122,7 +122,10 @@ class Device:
         self.add(item)
         self._emulator.store.enqueue(item.number, (self.jid, id, jid, message, item.node))
         if self.live and item.node is not None:
-            self.connection.send_encoded(item.node)
+            if self._emulator.faults:
+                self._emulator.faults.deliver(self, item)
+            else:
+                self.connection.send_encoded(item.node)
 
     def add(self, item: Item) -> None:
         self.queue[item.number] = item
@@ -142,6 +145,8 @@ class Device:
             if item.retries and not received:
                 continue
             self.remove(item)
+            if self._emulator.faults:
+                self._emulator.faults.confirmed(self, item)
 
     def remove(self, item: Item) -> None:
         del self.queue[item.number]
@@ -160,6 +165,8 @@ class Device:
 
     def deliver_queue(self) -> None:
         """What waited while the device was away: a preview, the stanzas in order, the count."""
+        if self._emulator.faults:
+            self._emulator.faults.came_back(self)
         for item in self.queue.values():
             if item.node is None and item.message is not None:
                 self._emulator.exchange.compose_late(self, item)

@@ -48,6 +48,9 @@ class Exchange:
         Does not await: the order of calls is the order of arrival. Raises EmulatorError."""
         if phone.number not in group.members:
             raise EmulatorError(f"+{phone.number} is not in the group {group.name!r}")
+        if group.announce and not group.is_admin(phone.number) and not \
+                message.HasField("reactionMessage"):
+            raise EmulatorError(f"only admins can write in the group {group.name!r}")
         raw = content.with_secret(message).SerializeToString()
         what = shown or content.read(message)
         seen = Seen(
@@ -60,17 +63,23 @@ class Exchange:
                    for device in self._emulator.phones[number].devices.values()]
         if devices:
             self._fan_out(phone, group, entry, what, edit, devices)
+            if self._emulator.faults:
+                self._emulator.faults.sent(phone, group, entry, devices)
         return Sent(seen.id, seen.group, seen.sender, seen.timestamp, seen.kind, seen.text)
 
     def _fan_out(
         self, phone: Phone, group: Group, entry: Entry, what: content.Content, edit: str,
         devices: list[Device],
     ) -> None:
+        faults = self._emulator.faults
+        if faults:
+            faults.draw()
+        keyless = faults is not None and faults.without_key(phone, group, entry.seen.id)
         key, holders = phone.sender_key(group)
         distribution = None
         extras: dict[str, list[Node]] = {}
         for device in devices:
-            if device.ready and device.jid not in holders:
+            if device.ready and device.jid not in holders and not keyless:
                 distribution = distribution or self._distribution(group, key.distribution())
                 extras[device.jid] = [phone.encrypt_for(device, distribution)]
                 holders.add(device.jid)
@@ -108,10 +117,11 @@ class Exchange:
             return None
         phone = self._emulator.phones[entry.seen.sender]
         what = content.read(content.parse(entry.raw))
-        return phone, group, entry, what, self._edit_attr(what, entry, group)
+        return phone, group, entry, what, self.edit_attr(what, entry)
 
     @staticmethod
-    def _edit_attr(what: content.Content, entry: Entry, group: Group) -> str:
+    def edit_attr(what: content.Content, entry: Entry) -> str:
+        """The stanza's attribute that says whether a message changes another one."""
         if what.kind in ("edit", "secretEncryptedMessage"):
             return "1"
         if what.kind != "delete":
@@ -166,6 +176,9 @@ class Exchange:
         group = self._emulator.groups.get(to)
         if group is None or device.phone.number not in group.members:
             return 403 if group else 404
+        if group.announce and not group.is_admin(device.phone.number) and \
+                node.attrs.get("type") != "reaction":
+            return 420
         if self._emulator.entry(id, group.jid) is not None:
             return None  # sent twice after a lost ack
         shared = next((e for e in node.children("enc") if e.attrs.get("type") == "skmsg"), None)

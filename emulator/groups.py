@@ -1,18 +1,22 @@
 """Groups: who is in them, and telling linked devices about changes."""
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING
 
-from emulator.iq import group_node, participant
+from emulator.iq import group_node, participant, picture_id
 from emulator.model import EmulatorError, Group
 from emulator.nodes import Jid, Node
 from emulator.phone import Phone
 
 if TYPE_CHECKING:
+    from emulator.device import Device
     from emulator.server import Emulator
+
+_FACTS = ("announce", "locked", "timer", "parent", "is_parent")
 
 
 class Groups:
@@ -24,8 +28,11 @@ class Groups:
     def restore(self) -> None:
         """Takes up what is stored."""
         store = self._emulator.store
+        facts = {jid: (json.loads(facts), picture) for jid, facts, picture in store.rows(
+            "SELECT jid, facts, picture FROM group_facts")}
         for row in store.rows("SELECT jid, name, topic, creation, owner, addressing FROM groups"):
-            group = Group(*row[:5], addressing=row[5])
+            known, picture = facts.get(row[0], ({}, None))
+            group = Group(*row[:5], addressing=row[5], **known, picture=picture)
             group.members = dict(store.rows(
                 "SELECT number, role FROM members WHERE jid = ? ORDER BY place", (group.jid,)
             ))
@@ -55,38 +62,52 @@ class Groups:
         self._announce_group(group, people)
         return group
 
-    def add(self, group: Group, phones: Sequence[Phone]) -> None:
+    def add(self, group: Group, phones: Sequence[Phone], by: Phone | None = None) -> None:
         """Adds phones; the group's linked devices are told."""
+        self._join(group, phones, by, {})
+
+    def join_by_link(self, group: Group, phone: Phone) -> None:
+        """A phone joins by the group's invite link."""
+        self._join(group, [phone], phone, {"reason": "invite"})
+
+    def _join(
+        self, group: Group, phones: Sequence[Phone], by: Phone | None, attrs: dict[str, str]
+    ) -> None:
         new = [phone for phone in phones if phone.number not in group.members]
         if not new:
             return
         group.members |= {phone.number: "member" for phone in new}
         self._save(group)
         joined = {phone.number for phone in new}
-        self._announce(group, Node("add", {}, [participant(p, group) for p in new]), skip=joined)
+        node = Node("add", attrs, [participant(p, group) for p in new])
+        self._announce(group, node, by, skip=joined)
         self._announce_group(group, new)
 
-    def remove(self, group: Group, phones: Sequence[Phone]) -> None:
+    def remove(self, group: Group, phones: Sequence[Phone], by: Phone | None = None) -> None:
         """Removes phones; every remaining phone takes a new sender key, as WhatsApp's do."""
         gone = [phone for phone in phones if phone.number in group.members]
         if not gone:
             return
         node = Node("remove", {}, [participant(p, group) for p in gone])
-        self._announce(group, node)
+        self._announce(group, node, by)
         for phone in gone:
             del group.members[phone.number]
         for number in group.members:
             self._emulator.phones[number].drop_sender_key(group)
         self._save(group)
 
-    def set_role(self, group: Group, phone: Phone, role: str) -> None:
+    def leave(self, group: Group, phone: Phone) -> None:
+        """A phone leaves by itself."""
+        self.remove(group, [phone], phone)
+
+    def set_role(self, group: Group, phone: Phone, role: str, by: Phone | None = None) -> None:
         """Makes a member an "admin" or a "member" again. Raises EmulatorError otherwise."""
         if phone.number not in group.members or role not in ("admin", "member"):
             raise EmulatorError(f"+{phone.number} cannot become {role!r} in {group.name!r}")
         group.members[phone.number] = role
         self._save(group)
         tag = "promote" if role == "admin" else "demote"
-        self._announce(group, Node(tag, {}, [participant(phone, group, role)]))
+        self._announce(group, Node(tag, {}, [participant(phone, group, role)]), by)
 
     def rename(self, group: Group, name: str, by: Phone | None = None) -> None:
         """A new name, given by `by` or the owner."""
@@ -97,11 +118,103 @@ class Groups:
             "subject": name, "s_t": int(time.time()), "s_o": author.address(group),
         }), author)
 
+    def describe(self, group: Group, topic: str, by: Phone | None = None) -> None:
+        """A new description; "" takes it away."""
+        group.topic = topic
+        self._save(group)
+        part = Node("body", {}, topic.encode()) if topic else Node("delete", {})
+        self._announce(group, Node("description", {"id": f"topic{time.time_ns()}"}, [part]), by)
+
+    def set_announce(self, group: Group, on: bool, by: Phone | None = None) -> None:
+        """Only admins may write, or everybody again."""
+        group.announce = on
+        self._save(group)
+        tag = "announcement" if on else "not_announcement"
+        self._announce(group, Node(tag, {"v_id": str(time.time_ns())}), by)
+
+    def set_locked(self, group: Group, on: bool, by: Phone | None = None) -> None:
+        """Only admins may change name, description and picture, or everybody again."""
+        group.locked = on
+        self._save(group)
+        self._announce(group, Node("locked" if on else "unlocked", {}), by)
+
+    def set_timer(self, group: Group, seconds: int, by: Phone | None = None) -> None:
+        """Messages disappear from phones after so many seconds; 0: never."""
+        group.timer = seconds
+        self._save(group)
+        node = Node("ephemeral", {"expiration": seconds}) if seconds else Node("not_ephemeral", {})
+        self._announce(group, node, by)
+
+    def delete(self, group: Group, by: Phone | None = None) -> None:
+        """The group is no more."""
+        self._announce(group, Node("delete", {"reason": "admin"}), by)
+        del self._emulator.groups[group.jid]
+        for table in ("groups", "group_facts", "members"):
+            self._emulator.store.soon(f"DELETE FROM {table} WHERE jid = ?", (group.jid,))
+
+    def ask_to_join(self, group: Group, phone: Phone) -> None:
+        """A phone asks to be let in; the admins' devices are told."""
+        node = Node("created_membership_requests", {"request_method": "invite_link"}, [
+            Node("requested_user", participant(phone, group).attrs)])
+        self._announce(group, node, phone)
+
+    def reset_link(self, group: Group, by: Phone | None = None) -> None:
+        """The invite link is another one from now on."""
+        self._announce(group, Node("invite", {"code": secrets.token_urlsafe(16)}), by)
+
+    def link(self, group: Group, community: Group) -> None:
+        """Puts a group into a community."""
+        community.is_parent, group.parent = True, community.jid
+        self._save(community)
+        self._save(group)
+        self._announce(group, Node("link", {"link_type": "parent_group"}, [
+            Node("group", {"jid": Jid(community.jid), "subject": community.name,
+                           "s_t": community.creation})]))
+
+    def renumber(self, group: Group, old: Phone, new: Phone) -> None:
+        """A member goes on under another number."""
+        group.members[new.number] = group.members.pop(old.number)
+        self._save(group)
+        node = Node("modify", {}, [Node("participant", {"jid": old.address(group)})])
+        self._announce(group, node, new)
+
+    def set_picture(self, group: Group, jpeg: bytes | None, by: Phone | None = None) -> None:
+        """The group's picture; None takes it away."""
+        group.picture = jpeg
+        self._save(group)
+        author = by or self._emulator.known(group.owner)
+        devices = [device for number in group.members
+                   for device in self._emulator.phones[number].devices.values()]
+        self._tell(devices, Jid(group.jid), group, author.address(group))
+
+    def tell_of_picture(self, phone: Phone) -> None:
+        """A phone's own picture changed."""
+        numbers = {number for group in self._emulator.groups.values()
+                   if phone.number in group.members for number in group.members}
+        devices = [device for number in sorted(numbers - {phone.number})
+                   for device in self._emulator.phones[number].devices.values()]
+        self._tell(devices, phone.jid, phone, None)
+
+    def _tell(
+        self, devices: list[Device], jid: Jid, owner: Group | Phone, author: Jid | None
+    ) -> None:
+        attrs = {"jid": jid, "author": author}
+        node = Node("set", {**attrs, "id": picture_id(owner)}) if owner.picture else Node(
+            "delete", attrs)
+        for device in devices:
+            id = self._emulator.new_id()
+            device.enqueue(Node("notification", {
+                "from": jid, "type": "picture", "id": id, "t": int(time.time())}, [node]), id, jid)
+
     def _save(self, group: Group) -> None:
         self._emulator.store.soon(
             "INSERT OR REPLACE INTO groups VALUES (?, ?, ?, ?, ?, ?)",
             (group.jid, group.name, group.topic, group.creation, group.owner, group.addressing),
         )
+        facts = {name: getattr(group, name) for name in _FACTS}
+        self._emulator.store.soon(
+            "INSERT OR REPLACE INTO group_facts VALUES (?, ?, ?)",
+            (group.jid, json.dumps(facts), group.picture))
         self._emulator.store.soon("DELETE FROM members WHERE jid = ?", (group.jid,))
         for place, (number, role) in enumerate(group.members.items()):
             self._emulator.store.soon(

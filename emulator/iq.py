@@ -182,6 +182,14 @@ def group_node(emulator: Emulator, group: Group) -> Node:
             "id": f"topic{group.creation}", "t": group.creation,
             "participant": owner.address(group),
         }, [Node("body", {}, group.topic.encode())]))
+    for tag, on in (("announcement", group.announce), ("locked", group.locked),
+                    ("parent", group.is_parent)):
+        if on:
+            parts.append(Node(tag, {}))
+    if group.timer:
+        parts.append(Node("ephemeral", {"expiration": group.timer}))
+    if group.parent:
+        parts.append(Node("linked_parent", {"jid": Jid(group.parent)}))
     other = {"creator_pn": owner.jid, "s_o_pn": owner.jid} if group.addressing == "lid" else {}
     return Node("group", {
         "id": group.jid.partition("@")[0], "subject": group.name, "creation": group.creation,
@@ -255,20 +263,23 @@ def device_list(phone: Phone) -> Node:
     ])
 
 
-def picture_id(phone: Phone) -> str:
+def picture_id(phone: Phone | Group) -> str:
     return str(len(phone.picture or b"") * 1000 + sum((phone.picture or b"")[:4096]) % 1000)
 
 
 def _picture(emulator: Emulator, session: ClientSession, node: Node) -> list[Node]:
     target = node.attrs.get("target") or node.attrs.get("to")
-    phone = emulator.by_jid(target) if isinstance(target, Jid) else None
+    if not isinstance(target, Jid):
+        raise Refusal(404, "item-not-found")
+    phone = emulator.groups.get(target) if target.server == "g.us" else emulator.by_jid(target)
     if phone is None or not phone.picture:
         raise Refusal(404, "item-not-found")
     query = node.child("picture")
+    name = phone.number if isinstance(phone, Phone) else target.user
     return [Node("picture", {
         "id": picture_id(phone), "type": (query.attrs.get("type") if query else None) or "image",
-        "url": f"https://{PICTURE_HOST}/v/{phone.number}.jpg?id={picture_id(phone)}",
-        "direct_path": f"/v/{phone.number}.jpg?id={picture_id(phone)}",
+        "url": f"https://{PICTURE_HOST}/v/{name}.jpg?id={picture_id(phone)}",
+        "direct_path": f"/v/{name}.jpg?id={picture_id(phone)}",
     })]
 
 

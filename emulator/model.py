@@ -23,6 +23,12 @@ class Group:
     owner: str = ""
     members: dict[str, str] = field(default_factory=dict)
     addressing: str = "lid"
+    announce: bool = False  # only admins may write
+    locked: bool = False  # only admins may change name, description and picture
+    timer: int = 0  # seconds until messages disappear; 0: never
+    parent: str = ""  # JID of the community
+    is_parent: bool = False  # it is a community
+    picture: bytes | None = None
 
     def is_admin(self, number: str) -> bool:
         return self.members.get(number) in ("admin", "superadmin")

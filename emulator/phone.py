@@ -31,6 +31,7 @@ class Phone:
         self.identity = Identity(seed)
         self.next_device, self.next_key, self.picture = next_device, next_key, picture
         self.devices: dict[int, Device] = {}
+        self.banned_until = 0.0  # Unix time; see Emulator.ban
         self._emulator, self._seed = emulator, seed
         self._keys: dict[str, tuple[SenderKey, set[str]]] = {}
         self._peers: dict[str, Peer] = {}
@@ -123,6 +124,7 @@ class Phone:
         """The account's profile picture; None takes it away."""
         self.picture = jpeg
         self.save()
+        self._emulator.picture_changed(self)
 
     @property
     def seen(self) -> list[Seen]:

@@ -70,11 +70,23 @@ class Retries:
         enc.attrs["count"] = str(item.retries)
         device.replace(item, self._exchange.stanza(phone, group, entry, what, edit, [enc]))
         if device.live:
+            if self._emulator.faults:
+                self._emulator.faults.before_again(device, chat)
             device.connection.send_encoded(item.node)
 
+    def whole(self, device: Device, phone: Phone, group: Group, entry: Entry) -> Node:
+        """A message's stanza once more, as if the device had asked for it again."""
+        what = content.read(content.parse(entry.raw))
+        enc = self._whole(device, phone, group, entry, None)
+        edit = self._exchange.edit_attr(what, entry)
+        return self._exchange.stanza(phone, group, entry, what, edit, [enc])
+
     @staticmethod
-    def _whole(device: Device, phone: Phone, group: Group, entry: Entry, bundle: Bundle) -> Node:
-        """A message and its sender's key, for one device alone, in a fresh session."""
+    def _whole(
+        device: Device, phone: Phone, group: Group, entry: Entry, bundle: Bundle | None
+    ) -> Node:
+        """A message and its sender's key, for one device alone; in a fresh session when there is a
+        bundle."""
         message = content.parse(entry.raw)
         key, holders = phone.sender_key(group)
         part = message.senderKeyDistributionMessage

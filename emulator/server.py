@@ -16,6 +16,7 @@ from pathlib import Path
 from emulator.crypto import KeyPair
 from emulator.device import Device, Item
 from emulator.exchange import Exchange
+from emulator.faults import Faults
 from emulator.groups import Groups
 from emulator.history import History
 from emulator.library import patched_library
@@ -64,6 +65,7 @@ class Emulator:
         self.phones: dict[str, Phone] = {}
         self.groups: dict[str, Group] = {}
         self.proxy_url = ""
+        self.faults: Faults | None = None  # what goes wrong on the line; nothing without
         self._host, self._port = host, port
         self._by_lid: dict[str, Phone] = {}
         self._last_item = 0
@@ -193,17 +195,32 @@ class Emulator:
         group, to which the members are added. `addressing`: "lid" or "pn"."""
         return self._groups.create(name, members, admins, jid, topic, addressing)
 
-    async def add_members(self, group: Group, phones: Sequence[Phone]) -> None:
-        """Adds phones; the group's linked devices are told."""
-        self._groups.add(group, phones)
+    async def add_members(
+        self, group: Group, phones: Sequence[Phone], by: Phone | None = None
+    ) -> None:
+        """Adds phones; the group's linked devices are told. `by`: the owner when None."""
+        self._groups.add(group, phones, by)
 
-    async def remove_members(self, group: Group, phones: Sequence[Phone]) -> None:
+    async def remove_members(
+        self, group: Group, phones: Sequence[Phone], by: Phone | None = None
+    ) -> None:
         """Removes phones; every remaining phone takes a new sender key, as WhatsApp's do."""
-        self._groups.remove(group, phones)
+        self._groups.remove(group, phones, by)
 
-    async def set_role(self, group: Group, phone: Phone, role: str) -> None:
+    async def set_role(
+        self, group: Group, phone: Phone, role: str, by: Phone | None = None
+    ) -> None:
         """Makes a member an "admin" or a "member" again. Raises EmulatorError otherwise."""
-        self._groups.set_role(group, phone, role)
+        self._groups.set_role(group, phone, role, by)
+
+    @property
+    def change(self) -> Groups:
+        """Everything else that can happen to a group."""
+        return self._groups
+
+    def picture_changed(self, phone: Phone) -> None:
+        """The linked devices of those who share a group with a phone are told."""
+        self._groups.tell_of_picture(phone)
 
     async def rename_group(self, group: Group, name: str, by: Phone | None = None) -> None:
         """A new name; the group's linked devices are told."""
@@ -286,7 +303,22 @@ class Emulator:
     async def drop_connections(self, *, refuse_for: float = 0) -> int:
         """Resets every client's TCP connections; new ones are refused for so many seconds.
         Returns how many there were."""
+        return self.cut(refuse_for)
+
+    def cut(self, refuse_for: float) -> int:
+        """`drop_connections` for those who cannot await."""
         return self._door.cut(refuse_for)
+
+    async def ban(self, phone: Phone, seconds: int) -> None:
+        """Bans an account for a time: its linked devices are cut off and told so when they come
+        again. 0 ends the ban."""
+        phone.banned_until = time.time() + seconds
+        if seconds:
+            self.cut(0)
+
+    def refuse(self, seconds: float) -> None:
+        """Answers every new client connection with status 503 for so long."""
+        self._door.refuse(seconds)
 
     async def idle(self, timeout: float) -> bool:
         """Waits until no linked device has anything unconfirmed or queued; False when that does

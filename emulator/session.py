@@ -32,7 +32,10 @@ class ClientSession:
     """A connection. `device` is None while the client is not linked yet; `active` once it has
     asked for what it missed."""
 
-    def __init__(self, emulator: Emulator, socket: web.WebSocketResponse) -> None:
+    def __init__(
+        self, emulator: Emulator, socket: web.WebSocketResponse,
+        transport: asyncio.BaseTransport | None = None,
+    ) -> None:
         self.device: Device | None = None
         self.active = False
         self.refs: list[str] = []
@@ -41,6 +44,8 @@ class ClientSession:
         self._channel: Channel | None = None
         self._outbox: list[bytes] = []
         self._filled = asyncio.Event()
+        self._transport = transport
+        self._broken = False
 
     def __repr__(self) -> str:
         return str(self.device.jid) if self.device else "a client that is not linked"
@@ -56,6 +61,23 @@ class ClientSession:
         self._outbox.append(self._channel.seal(data))
         self._filled.set()
 
+    def break_off(self, data: bytes) -> None:
+        """Sends the first half of a stanza; then the connection is reset."""
+        sealed = self._channel.seal(data)
+        self._outbox.append(sealed[:len(sealed) // 2])
+        self._broken, self.active = True, False
+        self._filled.set()
+
+    def unavailable(self) -> None:
+        """The server ends the stream: it has no time for this client."""
+        self.active = False
+        self.send(Node("stream:error", {"code": "503"}))
+        asyncio.get_running_loop().call_later(0.1, self._abort)
+
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
     async def _write(self) -> None:
         while True:
             await self._filled.wait()
@@ -69,6 +91,9 @@ class ClientSession:
                     batch.clear()
             if batch:
                 await self._socket.send_bytes(bytes(batch))
+            if self._broken:
+                self._abort()
+                return
 
     async def close(self) -> None:
         await self._socket.close()
@@ -130,6 +155,11 @@ class ClientSession:
         if device is None or device.noise != self.noise:
             log.info("+%s device %d is not linked", payload.username, payload.device)
             self.send(Node("failure", {"reason": "401", "location": "emu"}))
+            return False
+        left = device.phone.banned_until - time.time()
+        if left > 0:
+            self.send(Node("failure", {
+                "reason": "402", "code": "104", "expire": int(left), "location": "emu"}))
             return False
         previous, device.connection = device.connection, self
         self.device = device

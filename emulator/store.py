@@ -27,6 +27,9 @@ CREATE TABLE IF NOT EXISTS prekeys (
 CREATE TABLE IF NOT EXISTS groups (
     jid TEXT PRIMARY KEY, name TEXT, topic TEXT, creation INTEGER, owner TEXT, addressing TEXT
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS group_facts (
+    jid TEXT PRIMARY KEY, facts TEXT, picture BLOB
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS members (
     jid TEXT, number TEXT, role TEXT, place INTEGER, PRIMARY KEY (jid, number)
 ) WITHOUT ROWID;

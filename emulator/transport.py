@@ -96,6 +96,7 @@ class Door:
         self.tunnels: set[Tunnel] = set()
         self._emulator = emulator
         self._closed_until = 0.0
+        self._unavailable_until = 0.0
         self._tasks: set[asyncio.Task] = set()
         self._server: asyncio.Server | None = None
         self._runner: web.AppRunner | None = None
@@ -138,6 +139,10 @@ class Door:
     def admits(self) -> bool:
         return asyncio.get_running_loop().time() >= self._closed_until
 
+    def refuse(self, seconds: float) -> None:
+        """New clients are answered with status 503 for so long."""
+        self._unavailable_until = asyncio.get_running_loop().time() + seconds
+
     def cut(self, refuse_for: float) -> int:
         """Resets every connection; refuses new ones for so many seconds."""
         self._closed_until = asyncio.get_running_loop().time() + refuse_for
@@ -149,10 +154,12 @@ class Door:
 
     # -- the web server ---------------------------------------------------------------------------
 
-    async def _chat(self, request: web.Request) -> web.WebSocketResponse:
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        if asyncio.get_running_loop().time() < self._unavailable_until:
+            return web.Response(status=503)
         socket = web.WebSocketResponse(max_msg_size=0, compress=False, autoping=True)
         await socket.prepare(request)
-        await ClientSession(self._emulator, socket).run()
+        await ClientSession(self._emulator, socket, request.transport).run()
         return socket
 
     async def _upload(self, request: web.Request) -> web.Response:
@@ -171,7 +178,8 @@ class Door:
         return web.FileResponse(path) if path else web.Response(status=404)
 
     async def _picture(self, request: web.Request) -> web.Response:
-        phone = self._emulator.phones.get(request.match_info["name"])
-        if phone is None or not phone.picture:
+        name = request.match_info["name"]
+        owner = self._emulator.phones.get(name) or self._emulator.groups.get(f"{name}@g.us")
+        if owner is None or not owner.picture:
             return web.Response(status=404)
-        return web.Response(body=phone.picture, content_type="image/jpeg")
+        return web.Response(body=owner.picture, content_type="image/jpeg")
