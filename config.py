@@ -47,6 +47,14 @@ class Homeserver:
 
 
 @dataclass(frozen=True)
+class SpaceRule:
+    """Which groups' rooms stand in a sub-space of the department's space."""
+
+    space: str = _doc("Name of the sub-space.")
+    groups: tuple[str, ...] = _doc("Groups by JID or by a pattern of the name, such as *Kech*.")
+
+
+@dataclass(frozen=True)
 class Bridge:
     """The bridge's appservice."""
 
@@ -67,6 +75,17 @@ class Bridge:
     staff: tuple[str, ...] = _doc("Matrix ids that are invited to every mirrored room.", tuple)
     groups: tuple[str, ...] = _doc("WhatsApp groups to mirror, by JID or exact name; * for all.",
                                    lambda: ("*",))
+    join_members: str = _doc(
+        "Which members' ghosts are in a room: lazily (those who spoke) or all.", "lazily")
+    spaces: tuple[SpaceRule, ...] = _doc(
+        "Sub-spaces, the first rule that fits counts: {space: NAME, groups: [PATTERN or JID, …]}.",
+        tuple)
+    deletions: str = _doc(
+        "What the room shows of a message deleted on WhatsApp: redact (nothing) or strike (struck "
+        "through). The record keeps it in any case.", "redact")
+    view_once: str = _doc(
+        "Pictures to be seen once, where WhatsApp hands them over: keep, or notice (not fetched).",
+        "keep")
     retries: int = _doc("Tries before a failed message becomes a notice.", 8)
 
 
@@ -79,6 +98,8 @@ class WhatsApp:
                             "Daftar")
     environment: dict[str, str] = _doc(
         "Environment of the link's process, e.g. HTTPS_PROXY.", dict)
+    pace_minute: int = _doc("Messages that may leave in a minute; 0 for no limit.", 20)
+    pace_hour: int = _doc("Messages that may leave in an hour; 0 for no limit.", 300)
 
 
 @dataclass(frozen=True)
@@ -217,6 +238,11 @@ def _problems(config: Config) -> Iterable[tuple[str, str]]:
             template.format(**dict.fromkeys(fields, "x"))
         except (KeyError, IndexError, ValueError, AttributeError):
             yield key, f"may only use the fields {{{'}, {'.join(fields)}}}, not {template!r}"
+    for key, value, choices in (("bridge.deletions", bridge.deletions, ("redact", "strike")),
+                                ("bridge.view_once", bridge.view_once, ("keep", "notice")),
+                                ("bridge.join_members", bridge.join_members, ("lazily", "all"))):
+        if value not in choices:
+            yield key, f"must be {' or '.join(choices)}, not {value!r}"
     if not re.fullmatch(r"[A-Z]{2,8}", bot.department):
         yield "bot.department", f"must be two to eight capital letters, not {bot.department!r}"
     if not bot.prefix.strip():
@@ -292,6 +318,11 @@ def _convert(raw: Any, kind: Any, key: str, where: str, secret: bool = False) ->
     if kind is bool and str(raw).lower() in ("true", "false", "yes", "no"):
         return str(raw).lower() in ("true", "yes")
     origin = typing.get_origin(kind)
+    if origin is tuple and dataclasses.is_dataclass(rule := typing.get_args(kind)[0]):
+        if isinstance(raw, list):
+            return tuple(_build(rule, item, f"{key}[{number}].", where, {}, Path())
+                         for number, item in enumerate(raw))
+        raise ConfigError(f"{where}: {key} must be a list of rules, not {reprlib.repr(raw)}")
     if origin is tuple:
         items = [part.strip() for part in raw.split(",")] if isinstance(raw, str) else raw
         if isinstance(items, list) and all(isinstance(item, str) for item in items):

@@ -145,6 +145,25 @@ def _merge(kept: int, other: int) -> Unit[None]:
         )
 
 
+def same(one: Sender, other: Sender, at: int) -> Unit[int]:
+    """Two addresses turned out to be of one person, `other` the newer; its id. The one with a
+    ghost stays."""
+    first = yield from ensure(one, at)
+    second = yield from ensure(other, at)
+    if first != second:
+        rows = yield (
+            "SELECT id AS person_id, ghost FROM person WHERE id IN (?, ?)", (first, second))
+        kept, gone = sorted(rows, key=_precedence)
+        yield from _merge(kept["person_id"], gone["person_id"])
+        yield from _rename(kept["person_id"])
+        first = kept["person_id"]
+    newest = yield "SELECT max(since) AS since FROM identifier WHERE person_id = ?", (first,)
+    for kind, value in _addresses(other):  # whatever WhatsApp's clock, of whole seconds, says
+        yield ("UPDATE identifier SET since = ? WHERE kind = ? AND value = ?",
+               (newest[0]["since"] + 1, kind, value))
+    return first
+
+
 def add_name(person_id: int, kind: str, value: str, at: int) -> Unit[None]:
     """A person was seen with a name (`kind`: one of NAME_KINDS); the best one becomes `name`."""
     value = clean.name(value)
@@ -278,6 +297,32 @@ def set_members(
     return [person_id for person_id in now if person_id not in before], gone
 
 
+def set_role(chat_id: int, person_id: int, role: str) -> Unit[None]:
+    """The person is in the group, with this role."""
+    yield (
+        "INSERT INTO member (chat_id, person_id, role) VALUES (?, ?, ?) "
+        "ON CONFLICT (chat_id, person_id) DO UPDATE SET role = excluded.role",
+        (chat_id, person_id, role),
+    )
+
+
+def remove_member(chat_id: int, person_id: int) -> Unit[bool]:
+    """The person is not in the group any more; whether it was."""
+    rows = yield (
+        "DELETE FROM member WHERE chat_id = ? AND person_id = ? RETURNING person_id",
+        (chat_id, person_id),
+    )
+    return bool(rows)
+
+
+def mark_left(chat_id: int, person_id: int) -> Unit[None]:
+    """The person's ghost is not in the group's room any more."""
+    yield (
+        "UPDATE member SET joined_room = NULL WHERE chat_id = ? AND person_id = ?",
+        (chat_id, person_id),
+    )
+
+
 def mark_joined(chat_id: int, person_id: int, at: int) -> Unit[None]:
     """The person's ghost has joined the group's room."""
     yield (
@@ -334,6 +379,11 @@ def ensure_chat(jid: str, name: str, topic: str, at: int) -> Unit[Chat]:
         (jid, name, topic, at),
     )
     return Chat(**dict(rows[0]))
+
+
+def set_topic(chat_id: int, topic: str) -> Unit[None]:
+    """A group's description, also when there is none any more."""
+    yield "UPDATE chat SET topic = ? WHERE id = ?", (clean.text(topic), chat_id)
 
 
 def set_room(chat_id: int, room_id: str) -> Unit[None]:

@@ -261,7 +261,7 @@ async def history(db: Database, record_id: int) -> list[Record]:
 
 async def histories(
     db: Database, record_ids: Sequence[int],
-    kinds: Sequence[str] = ("edit", "deletion", "reaction"),
+    kinds: Sequence[str] = ("edit", "deletion", "reaction", "vote"),
 ) -> dict[int, list[Record]]:
     """What was later done to each of the records, in order; those without are left out."""
     result: dict[int, list[Record]] = {}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 # about another record (edit, deletion, reaction) or about the group or the link.
 MESSAGE_KINDS = (
     "text", "image", "video", "audio", "document", "sticker", "location", "contact", "poll",
-    "unsupported",
+    "event", "unsupported",
 )
-RECORD_KINDS = (*MESSAGE_KINDS, "edit", "deletion", "reaction", "notice", "gap")
+RECORD_KINDS = (*MESSAGE_KINDS, "edit", "deletion", "reaction", "vote", "pin", "notice", "gap")
 
 # Where a record came from.
 ORIGINS = ("whatsapp", "matrix", "import")

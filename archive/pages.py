@@ -7,6 +7,7 @@ replies; cases; deliveries that stuck). Nothing here writes.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,15 +25,15 @@ LEAD = 8  # entries shown before the one that a link points to
 NEWEST = 1 << 62  # above every record id
 THREAD = 200  # messages of a thread shown on a message's own page
 
-# Edits, deletions and reactions stand with the message they are about. When the archive does not
-# hold that message they get a line of their own, so that nothing is out of sight.
-_SHOWN = "(r.kind NOT IN ('edit', 'deletion', 'reaction') OR r.target_id IS NULL)"
-_MESSAGE = "r.kind NOT IN ('edit', 'deletion', 'reaction', 'notice', 'gap')"
+# Edits, deletions, reactions and votes stand with the message they are about. When the archive does
+# not hold that message they get a line of their own, so that nothing is out of sight.
+_SHOWN = "(r.kind NOT IN ('edit', 'deletion', 'reaction', 'vote') OR r.target_id IS NULL)"
+_MESSAGE = "r.kind NOT IN ('edit', 'deletion', 'reaction', 'vote', 'pin', 'notice', 'gap')"
 
 
 @dataclass(frozen=True)
 class Reaction:
-    """One emoji on a message and the names of those who left it standing."""
+    """One emoji on a message, or option of a poll, and the names of those who left it standing."""
 
     emoji: str
     names: tuple[str, ...]
@@ -65,6 +66,7 @@ class Entry:
     refused: tuple[Record, ...] = ()  # edits by others: kept, never believed
     deletion: Record | None = None
     reactions: tuple[Reaction, ...] = ()
+    votes: tuple[Reaction, ...] = ()  # of a poll: every option, in its order
     quoted: Record | None = None
     replies: int = 0  # messages in the thread that this one is the root of
     gap: gaps.Gap | None = None
@@ -359,7 +361,7 @@ def _entry(record: Record, later: Sequence[Record], **rest: Any) -> Entry:
         edits=tuple(r for r in edits if r.sender_id == record.sender_id),
         refused=tuple(r for r in edits if r.sender_id != record.sender_id),
         deletion=next((r for r in later if r.kind == "deletion"), None),
-        reactions=_reactions(later),
+        reactions=_reactions(later), votes=_votes(record, later),
         **rest,
     )
 
@@ -374,13 +376,34 @@ async def among(db: Database, head: str, values: Iterable[int], tail: str) -> li
 
 def _reactions(followers: Sequence[Record]) -> tuple[Reaction, ...]:
     """The last reaction of each person counts; an empty one took it back."""
-    latest: dict[int | str, Record] = {}
-    for record in followers:
-        if record.kind == "reaction":
-            latest.pop(record.sender_id or record.source_id, None)
-            latest[record.sender_id or record.source_id] = record
     names: dict[str, list[str]] = {}
-    for record in latest.values():
+    for record in _latest("reaction", followers):
         if record.text:
             names.setdefault(record.text, []).append(record.sender_name)
     return tuple(Reaction(emoji, tuple(people_)) for emoji, people_ in names.items())
+
+
+def _votes(poll: Record, followers: Sequence[Record]) -> tuple[Reaction, ...]:
+    """The last vote of each person counts; an empty one took it back."""
+    if poll.kind != "poll":
+        return ()
+    names: dict[str, list[str]] = {str(o): [] for o in _detail(poll).get("options", [])}
+    for record in _latest("vote", followers):
+        for option in _detail(record).get("options", []):
+            names.setdefault(str(option), []).append(record.sender_name)
+    return tuple(Reaction(option, tuple(people_)) for option, people_ in names.items())
+
+
+def _latest(kind: str, followers: Sequence[Record]) -> Iterable[Record]:
+    """The last record of a kind of each person, the longest standing first."""
+    latest: dict[int | str, Record] = {}
+    for record in followers:
+        if record.kind == kind:
+            latest.pop(record.sender_id or record.source_id, None)
+            latest[record.sender_id or record.source_id] = record
+    return latest.values()
+
+
+def _detail(record: Record) -> dict[str, Any]:
+    values = json.loads(record.detail or "{}")
+    return values if isinstance(values, dict) else {}

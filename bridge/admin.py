@@ -6,14 +6,15 @@ import json
 import logging
 from typing import Any
 
-from archive import queue
+from archive import directory, queue
 from archive.db import Database, Unit
 from archive.model import QueueRow
-from bridge import whatsapp
+from bridge.choosing import Choosing
 from bridge.groups import Groups
 from bridge.link import LinkError, LinkUnsure
 from bridge.link.parent import Link
 from bridge.matrix import Homeserver, HomeserverError
+from bridge.rooms import ADMIN_CHAT, Rooms
 from bridge.status import Status
 from config import Config
 
@@ -23,7 +24,10 @@ COMMANDS = (  # word, what it does
     ("status", "how the line to WhatsApp is, and what waits"),
     ("login", "show the QR code; with a phone number (+92…), a pairing code instead"),
     ("logout", "unlink the phone"),
-    ("groups", "the groups this account sees, and which are mirrored"),
+    ("groups", "the groups this account sees, and which are bridged"),
+    ("bridge", "bridge a group: its number in !wa groups, its name or JID; then, if you want, a "
+               "room to which the bridge was invited"),
+    ("unbridge", "read nothing more of a group; its room and record stay"),
     ("help", "this list"),
 )
 
@@ -34,12 +38,13 @@ class Admin:
     repeatable = True  # answers carry the command's event id as transaction id
 
     def __init__(self, config: Config, database: Database, homeserver: Homeserver, link: Link,
-                 groups: Groups, status: Status) -> None:
+                 groups: Groups, rooms: Rooms, status: Status) -> None:
         self._config = config
         self._db = database
         self._homeserver = homeserver
         self._link = link
         self._groups = groups
+        self._choosing = Choosing(config, database, homeserver, groups, rooms)
         self._status = status
 
     async def begin(self, lane: str, recovering: bool) -> None:
@@ -56,7 +61,7 @@ class Admin:
         payload = json.loads(row.payload or "{}")
         room = row.lane.partition(":")[2]
         if row.task == "command":
-            text = await self._answer(payload)
+            text = await self._answer(payload, room)
             reply = payload.get("event_id")
         else:
             text, reply = payload.get("text", ""), None
@@ -75,15 +80,20 @@ class Admin:
         return []
         yield
 
-    async def _answer(self, event: dict[str, Any]) -> str:
+    async def _answer(self, event: dict[str, Any], room: str) -> str:
         body = str(event.get("content", {}).get("body") or "").strip()
         words = body.split()
         if event.get("type") != "m.room.message" or not words or \
                 words[0].lower() != f"{self._config.bot.prefix}wa":
             return ""
-        if event["sender"] not in self._config.bridge.admins:
-            return "Only the admins named in bridge.admins may do this."
         word = words[1].lower() if len(words) > 1 else "help"
+        admin = event["sender"] in self._config.bridge.admins
+        if await directory.chat_by_room(self._db, room) and not (admin and word == "status"):
+            return (f"Commands to the bridge are read in an admin's chat with "
+                    f"{self._homeserver.bot_id} (“{ADMIN_CHAT}”); nothing of this left for "
+                    "WhatsApp.")
+        if not admin:
+            return "Only the admins named in bridge.admins may do this."
         try:
             match word:
                 case "status":
@@ -94,7 +104,11 @@ class Admin:
                     await self._link.logout()
                     return "The phone is unlinked. Write !wa login to link one."
                 case "groups":
-                    return await self._list_groups()
+                    return await self._choosing.listing()
+                case "bridge":
+                    return await self._choosing.bridge(words[2:])
+                case "unbridge":
+                    return await self._choosing.unbridge(words[2:])
                 case "help":
                     return _help(self._config.bot.prefix)
                 case _:
@@ -123,15 +137,6 @@ class Admin:
         code = await self._link.pair_code(digits)
         return (f"Pairing code: {code}\nOn the phone +{digits}: WhatsApp → Settings → Linked "
                 "devices → Link a device → Link with phone number instead.")
-
-    async def _list_groups(self) -> str:
-        lines = []
-        for info in await self._link.groups():
-            group = whatsapp.read_group(info)
-            mark = "mirrored" if self._groups.wanted(group.jid, group.name) else "not mirrored"
-            lines.append(f"{group.name or '(no name)'}: {len(group.members)} members, {mark}"
-                         f" ({group.jid})")
-        return "\n".join(sorted(lines)) or "This account is in no group."
 
 
 def _help(prefix: str) -> str:

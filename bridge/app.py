@@ -3,11 +3,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from zoneinfo import ZoneInfo
 
 from archive import media as archive_media
 from archive.db import Database, open_database
 from bridge.admin import Admin
+from bridge.avatars import Avatars
 from bridge.catchup import Catchup
 from bridge.ghosts import Ghosts
 from bridge.groups import Groups
@@ -15,10 +15,12 @@ from bridge.inbound import Inbound
 from bridge.inbox import Inbox
 from bridge.link import LinkError, LinkState, LinkUnsure
 from bridge.link.parent import Link
+from bridge.marks import Marks
 from bridge.matrix import Homeserver, HomeserverError
 from bridge.media import Media
 from bridge.outbound import Outbound
 from bridge.outbox import Outbox
+from bridge.pace import Pace, Paced
 from bridge.rooms import Rooms
 from bridge.status import Status
 from bridge.worker import Lanes
@@ -34,28 +36,33 @@ class Bridge:
 
     def __init__(self, config: Config, database: Database) -> None:
         self.config = config
+        self.database = database
         whatsapp = config.whatsapp
         self.link = Link(config.data / "links" / whatsapp.name, whatsapp.device_name,
                          whatsapp.environment, self._on_event, self._on_state)
         self.homeserver = Homeserver(config, self._on_transaction)
         store = archive_media.MediaStore(config.data / "media")
         media = Media(database, store, self.link, self.homeserver)
-        rooms = Rooms(config, database, self.homeserver)
+        avatars = Avatars(database, store, self.link, self.homeserver)
+        ghosts = Ghosts(config, database, self.homeserver, avatars)
+        rooms = Rooms(config, database, self.homeserver, avatars, ghosts)
         self.rooms = rooms
-        self.groups = Groups(config, database, self.link)
+        self.groups = Groups(config, database, self.link, lambda: self.status.own_jid, self._wake)
         self.status = Status(config, database, self.homeserver, rooms, self._wake)
-        inbound = Inbound(database, self.homeserver, rooms,
-                          Ghosts(config, database, self.homeserver, self.link), media,
-                          ZoneInfo(config.timezone))
+        inbound = Inbound(database, self.homeserver, rooms, ghosts, media, config)
         outbound = Outbound(config, database, self.homeserver, self.link, media,
-                            lambda: self.status.own_jid)
-        admin = Admin(config, database, self.homeserver, self.link, self.groups, self.status)
-        self.lanes = Lanes(database, {"in": inbound, "out": outbound, "bot": admin},
+                            lambda: self.status.own_jid, self._wake)
+        admin = Admin(config, database, self.homeserver, self.link, self.groups, rooms,
+                      self.status)
+        self.pace = Pace(whatsapp.pace_minute, whatsapp.pace_hour, self.status.held_back)
+        self.lanes = Lanes(database, {"in": inbound, "out": Paced(outbound, self.pace),
+                                      "bot": admin, "mark": Marks(database, self.homeserver)},
                            retries=config.bridge.retries)
         self.inbox = Inbox(database, self.groups, self._wake)
         self.outbox = Outbox(config, database, self.homeserver, self._wake)
         self.catchup = Catchup(database, self.homeserver, self.outbox.store)
         self._catching_up: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
 
     def _wake(self, lane: str) -> None:
@@ -63,6 +70,7 @@ class Bridge:
 
     async def _on_event(self, delivery) -> None:
         await self.inbox.store(delivery)
+        await self.status.saw(delivery)
 
     async def _on_transaction(self, events) -> None:
         await self.catchup.take(events)
@@ -93,15 +101,18 @@ class Bridge:
                 await asyncio.sleep(HOMESERVER_WAIT_S)
         for admin in self.config.bridge.admins:
             self.outbox.listen(await self.rooms.admin_room(admin))
+        await self.pace.remember(self.database)
         await self.lanes.start()
         self._catching_up = asyncio.create_task(self.catchup.run())
+        self._watching = asyncio.create_task(self.status.watch())
         await self.link.start()
 
     async def stop(self) -> None:
         """Stop the link first: nothing new comes; then the lanes; then the appservice."""
         await self.link.stop()
-        if self._catching_up:
-            self._catching_up.cancel()
+        for task in (self._catching_up, self._watching):
+            if task:
+                task.cancel()
         await self.lanes.stop()
         await self.homeserver.stop()
 

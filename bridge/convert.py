@@ -1,4 +1,4 @@
-"""Records to Matrix content and Matrix content to WhatsApp messages. Pure.
+"""Records to Matrix content. Pure.
 
 Matrix events are limited to 65,536 bytes (client-server spec, "Size limits"), so a long text goes
 as an excerpt and a text file; nothing is cut off. What counts is the event as JSON: a character of
@@ -6,43 +6,43 @@ Urdu has two bytes, an emoji four, a control character six, and HTML holds the t
 """
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
+from types import MappingProxyType
 from typing import Any
-
-from google.protobuf.message import Message
 
 from archive import clean
 from archive.model import Record
-from waproto import common, e2e
+from bridge import markup
+from bridge.markup import Mentions
 
+NOBODY: Mentions = MappingProxyType({})
 RECORD_MARK = "org.daftar.record"
 TEXT_LIMIT = 20_000  # characters in one Matrix event
 EVENT_LIMIT = 56_000  # bytes of content in one Matrix event; the rest is its envelope
 EXCERPT = 2_000
-QUOTED_LIMIT = 30_000  # bytes of a message that is quoted whole
+_LAST_MS = 250_000_000_000_000  # a time beyond the year 9000 is none
 
 _MSGTYPES = {"image": "m.image", "video": "m.video", "audio": "m.audio", "document": "m.file",
              "sticker": "m.image"}
 _FIELD_WORDS = {
-    "pollCreationMessage": "a poll", "pollCreationMessageV2": "a poll",
-    "pollCreationMessageV3": "a poll", "pollUpdateMessage": "a vote in a poll",
-    "contactMessage": "a contact card", "contactsArrayMessage": "contact cards",
-    "eventMessage": "an event", "groupInviteMessage": "a group invitation",
+    "pollUpdateMessage": "a vote in a poll that this bridge does not know",
     "secretEncryptedMessage": "an encrypted edit", "encReactionMessage": "an encrypted reaction",
-    "albumMessage": "an album", "pinInChatMessage": "a pinned message",
-    "newsletterAdminInviteMessage": "a channel invitation",
+    "encEventResponseMessage": "an answer to an event", "newsletterAdminInviteMessage":
+    "a channel invitation", "requestPhoneNumberMessage": "a request for a phone number",
+    "sendPaymentMessage": "a payment", "requestPaymentMessage": "a request for payment",
 }
+_FORWARDED = {"once": "Forwarded", "often": "Forwarded many times"}
+_WAVEFORM = 1024 / 100  # WhatsApp's loudness goes to 100, MSC1767's to 1024
+POLL_START, POLL_RESPONSE = "org.matrix.msc3381.poll.start", "org.matrix.msc3381.poll.response"
+POLL_OPTIONS = 20  # MSC3381's limit; WhatsApp's is 12
 _MEDIA_TYPE = re.compile(
     r"[\w.+-]{1,60}/[\w.+-]{1,100}( *; *[\w.+-]{1,40}=[\w.+\"-]{1,60}){0,4}", re.ASCII)
-_FORMAT = (  # WhatsApp's marks, closed within a line; not inside words
-    (re.compile(r"(?<![\w*])\*(?=\S)(.+?)(?<=\S)\*(?![\w*])"), r"<strong>\1</strong>"),
-    (re.compile(r"(?<![\w_])_(?=\S)(.+?)(?<=\S)_(?![\w_])"), r"<em>\1</em>"),
-    (re.compile(r"(?<![\w~])~(?=\S)(.+?)(?<=\S)~(?![\w~])"), r"<del>\1</del>"),
-)
 
 
 @dataclass(frozen=True)
@@ -56,30 +56,135 @@ class File:
 
 @dataclass(frozen=True)
 class Part:
-    """One Matrix event of a record: its content without relations, and a file to upload first."""
+    """One Matrix event of a record: its content without relations, a file to upload first, and its
+    type."""
 
     content: dict[str, Any]
     file: File | None = None
+    type: str = "m.room.message"
 
 
-def to_matrix(record: Record, media: File | None, media_error: str = "",
-              zone: tzinfo = UTC) -> list[Part]:
-    """The Matrix events (m.room.message) that show a message record, in order.
+def to_matrix(record: Record, media: File | None, media_error: str = "", zone: tzinfo = UTC,
+              mentions: Mentions = NOBODY) -> list[Part]:
+    """The Matrix events that show a message record, in order.
 
-    `media` is the fetched file; None with `media_error` when WhatsApp no longer has it.
+    `media` is the fetched file; None with `media_error` when WhatsApp no longer has it. `mentions`:
+    the digits behind an "@" in the text → (Matrix id or "", name).
     """
     detail = json.loads(record.detail) if record.detail else {}
-    if record.kind == "text":
-        return _text_parts(record.text)
-    if record.kind in _MSGTYPES:
-        return _media_parts(record, detail, media, media_error)
-    if record.kind == "location":
-        return [Part(_location(record.text, detail))]
-    if record.kind == "gap":
-        return [Part({"msgtype": "m.notice", "body": gap_text(detail, zone)})]
-    if record.kind == "notice":
-        return notice_parts(record.text)
-    return [Part({"msgtype": "m.notice", "body": unsupported_text(detail)})]
+    first, *rest = _parts(record, detail, media, media_error, zone, mentions)
+    content = first.content
+    if record.detail and record.kind not in ("notice", "gap"):
+        content = {**_forwarded(content, detail), **_mentioned(detail, mentions)}
+    return [replace(first, content=content), *rest]
+
+
+def _parts(record: Record, detail: dict[str, Any], media: File | None, media_error: str,
+           zone: tzinfo, mentions: Mentions) -> list[Part]:
+    match record.kind:
+        case "text":
+            first, *rest = _text_parts(record.text, mentions=mentions)
+            return [replace(first, content={**first.content, **_preview(detail)}), *rest]
+        case kind if kind in _MSGTYPES:
+            return _media_parts(record, detail, media, media_error, mentions)
+        case "location":
+            return [Part(_location(record.text, detail))]
+        case "contact":
+            return _contact_parts(record.text, detail)
+        case "poll":
+            return [_poll(record.text, detail)]
+        case "event":
+            return _text_parts(_event_words(record.text, detail, zone))
+        case "gap":
+            return [Part({"msgtype": "m.notice", "body": gap_text(detail, zone)})]
+        case "notice":
+            return notice_parts(record.text)
+        case _:
+            return [Part({"msgtype": "m.notice", "body": unsupported_text(detail)})]
+
+
+def _forwarded(content: dict[str, Any], detail: dict[str, Any]) -> dict[str, Any]:
+    """A forwarded message says so before its words, as WhatsApp shows it."""
+    mark = _FORWARDED.get(str(detail.get("forwarded")))
+    if mark is None or "body" not in content:
+        return content
+    marked = {**content, "org.daftar.forwarded": detail["forwarded"]}
+    if content["body"] == content.get("filename"):  # a file without a caption
+        return {**marked, "body": f"↪ {mark}"}
+    marked["body"] = f"↪ {mark}\n{content['body']}"
+    if "formatted_body" in content:
+        marked["formatted_body"] = f"<em>↪ {mark}</em><br>{content['formatted_body']}"
+    return marked
+
+
+def _mentioned(detail: dict[str, Any], mentions: Mentions) -> dict[str, Any]:
+    """m.mentions (spec: User and room mentions)."""
+    users = sorted({mxid for mxid, _ in mentions.values() if mxid})
+    room = {"room": True} if detail.get("mentions_all") else {}
+    named = {"user_ids": users} if users else {}
+    return {"m.mentions": {**named, **room}} if users or room else {}
+
+
+def _preview(detail: dict[str, Any]) -> dict[str, Any]:
+    """The preview that the sender's phone made of an address (MSC4095, as clients carry it now)."""
+    preview = detail.get("preview")
+    if not isinstance(preview, dict):
+        return {}
+    return {"com.beeper.linkpreviews": [{
+        "matched_url": preview["url"], "og:url": preview["url"],
+        "og:title": preview["title"][:500], "og:description": preview["description"][:2000]}]}
+
+
+def _contact_parts(text: str, detail: dict[str, Any]) -> list[Part]:
+    """Names and numbers in words, and the cards as a file that a phone can open."""
+    cards = str(detail.get("vcards") or "")
+    name = clean.name(text.partition("\n")[0]) or "contact"
+    parts = _text_parts(text or "[Contact card]")
+    if cards:
+        parts.append(_file_part(File(cards.encode("utf-8", "replace"), "text/vcard",
+                                     f"{name[:80]}.vcf")))
+    return parts
+
+
+def _poll(question: str, detail: dict[str, Any]) -> Part:
+    """A poll that can be answered in the room (MSC3381; its stable names are not yet in use)."""
+    options = [str(name) for name in detail.get("options", [])][:POLL_OPTIONS]
+    lines = "\n".join(f"{n}. {name}" for n, name in enumerate(options, 1))
+    words = f"{question}\n{lines}"
+    selectable = int(detail.get("selectable") or 0)
+    return Part({
+        "body": words, "org.matrix.msc1767.text": words,
+        POLL_START: {
+            "kind": "org.matrix.msc3381.poll.disclosed",
+            "max_selections": selectable or max(1, len(options)),
+            "question": {"org.matrix.msc1767.text": question or "Poll"},
+            "answers": [{"id": answer_id(name), "org.matrix.msc1767.text": name or " "}
+                        for name in options],
+        }}, type=POLL_START)
+
+
+def answer_id(option: str) -> str:
+    """The id of a poll's option in Matrix: what WhatsApp's votes name it by."""
+    return hashlib.sha256(option.encode("utf-8", "replace")).hexdigest()
+
+
+def vote(options: list[str], poll_event: str, answers: Mapping[str, str] | None = None
+         ) -> dict[str, Any]:
+    """The content of somebody's vote; it takes the place of the one before (MSC3381). `answers`:
+    the ids of options where they are not ours."""
+    known = answers or {}
+    return {"m.relates_to": {"rel_type": "m.reference", "event_id": poll_event},
+            POLL_RESPONSE: {"answers": [
+                known.get(name) or answer_id(name) for name in options]}}
+
+
+def _event_words(text: str, detail: dict[str, Any], zone: tzinfo) -> str:
+    """A WhatsApp event in words."""
+    times = [datetime.fromtimestamp(detail[key] / 1000, zone).strftime("%A %d %B %Y, %H:%M")
+             for key in ("starts_at", "ends_at") if 0 < (detail.get(key) or 0) < _LAST_MS]
+    state = " (cancelled)" if detail.get("cancelled") else ""
+    name, _, more = text.partition("\n")
+    return "\n".join(filter(None, [f"Event: {name}{state}", " to ".join(times), more]))
 
 
 def notice_parts(text: str) -> list[Part]:
@@ -103,10 +208,10 @@ def unsupported_text(detail: dict[str, Any]) -> str:
             " It is kept in the record; open WhatsApp to see it.")
 
 
-def edit_parts(text: str, target_event: str) -> list[Part]:
+def edit_parts(text: str, target_event: str, mentions: Mentions = NOBODY) -> list[Part]:
     """An m.replace of `target_event` with a new text (spec: Event replacements), and the file of a
     text that is too long for it."""
-    first, *rest = _text_parts(text, copies=2)
+    first, *rest = _text_parts(text, copies=2, mentions=mentions)
     new = first.content
     return [Part({
         **new, "body": "* " + new["body"], "m.new_content": new,
@@ -120,6 +225,17 @@ def edit_caption(text: str, original: dict[str, Any], target_event: str) -> dict
     new = {"msgtype": "m.text", **kept, "body": text[:TEXT_LIMIT // 4]}
     return {**new, "m.new_content": new,
             "m.relates_to": {"rel_type": "m.replace", "event_id": target_event}}
+
+
+def struck(text: str, target_event: str) -> Part:
+    """An m.replace that shows a deleted text struck through."""
+    shown = text[:EXCERPT] + "…" * (len(text) > EXCERPT)
+    body = f"[deleted on WhatsApp] {shown}"
+    words = html.escape(shown, quote=False).replace("\n", "<br>")
+    new = {"msgtype": "m.text", "body": body, "format": "org.matrix.custom.html",
+           "formatted_body": f"<del>{words}</del> <em>(deleted on WhatsApp)</em>"}
+    return Part({**new, "body": "* " + body, "m.new_content": new,
+                 "m.relates_to": {"rel_type": "m.replace", "event_id": target_event}})
 
 
 def relation(target_event: str | None, root_event: str | None) -> dict[str, Any]:
@@ -157,20 +273,24 @@ def with_lost_quote(content: dict[str, Any], quote: str) -> dict[str, Any]:
     return quoted
 
 
-def _text_parts(text: str, *, copies: int = 1, notice: bool = False) -> list[Part]:
+def _text_parts(text: str, *, copies: int = 1, notice: bool = False, mentions: Mentions = NOBODY
+                ) -> list[Part]:
     """A text as one event, or as an excerpt and a file; `copies`: how often the event holds it."""
     kind = {"msgtype": "m.notice"} if notice else {}
     if len(text) <= TEXT_LIMIT:
-        plain = {"msgtype": "m.text", "body": text, **kind}
-        for content in ({**_text(text), **kind}, plain):  # rather without its formatting
+        plain = {"msgtype": "m.text", "body": markup.with_names(text, mentions), **kind}
+        for content in ({**_text(text, mentions), **kind}, plain):  # rather without its formatting
             if _size(content) * copies <= EVENT_LIMIT:
                 return [Part(content)]
     remark = f"[The text has {len(text):,} characters; all of it is in the attached file.]"
     return [
         Part({**_text(text[:EXCERPT] + "…\n\n" + remark), **kind}),
-        Part({"msgtype": "m.file", "body": "message.txt"},
-             File(text.encode("utf-8", "replace"), "text/plain", "message.txt")),
+        _file_part(File(text.encode("utf-8", "replace"), "text/plain", "message.txt")),
     ]
+
+
+def _file_part(file: File) -> Part:
+    return Part({"msgtype": "m.file", "body": file.name}, file)
 
 
 def _size(content: dict[str, Any]) -> int:
@@ -178,48 +298,42 @@ def _size(content: dict[str, Any]) -> int:
     return len(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8"))
 
 
-def _text(text: str) -> dict[str, Any]:
-    content: dict[str, Any] = {"msgtype": "m.text", "body": text}
-    formatted = to_html(text)
+def _text(text: str, mentions: Mentions = NOBODY) -> dict[str, Any]:
+    content: dict[str, Any] = {"msgtype": "m.text", "body": markup.with_names(text, mentions)}
+    formatted = markup.to_html(text, mentions)
     if formatted is not None:
         content["format"] = "org.matrix.custom.html"
         content["formatted_body"] = formatted
     return content
 
 
-def to_html(text: str) -> str | None:
-    """WhatsApp's *bold*, _italic_, ~strike~ and ```code``` as HTML; None when there is none."""
-    if not any(mark in text for mark in "*_~`"):
-        return None
-    parts = re.split(r"```(.+?)```", text, flags=re.DOTALL)
-    out = []
-    for number, part in enumerate(parts):
-        safe = html.escape(part, quote=False)
-        if number % 2:
-            out.append(f"<code>{safe}</code>")
-            continue
-        for pattern, replacement in _FORMAT:
-            safe = pattern.sub(replacement, safe)
-        out.append(safe.replace("\n", "<br>"))
-    joined = "".join(out)
-    return joined if "<strong>" in joined or "<em>" in joined or "<del>" in joined \
-        or "<code>" in joined else None
-
-
-def _media_parts(
-    record: Record, detail: dict[str, Any], media: File | None, error: str
-) -> list[Part]:
+def _media_parts(record: Record, detail: dict[str, Any], media: File | None, error: str,
+                 mentions: Mentions) -> list[Part]:
     if media is None:
         words = f"[{record.kind} {file_name(record)}: {error or 'not available'}]"
         return notice_parts("\n".join(filter(None, [words, record.text])))
+    info = {"mimetype": media.mime, "size": len(media.data), **_dimensions(detail)}
+    if record.kind == "sticker" and media.mime.startswith("image/"):
+        return [Part({"body": record.text or "Sticker", "info": info}, media, "m.sticker")]
     content: dict[str, Any] = {
-        "msgtype": _MSGTYPES[record.kind], "body": record.text or media.name,
-        "filename": media.name,
-        "info": {"mimetype": media.mime, "size": len(media.data), **_dimensions(detail)},
-    }
-    if len(record.text) <= TEXT_LIMIT and _size(content) <= EVENT_LIMIT:
+        "msgtype": "m.file" if record.kind == "sticker" else _MSGTYPES[record.kind],
+        "body": media.name, "filename": media.name, "info": info, **_voice(detail)}
+    captioned = {**content, **_text(record.text, mentions), "msgtype": content["msgtype"]}
+    if not record.text:
         return [Part(content, media)]
-    return [Part({**content, "body": media.name}, media), *_text_parts(record.text)]
+    if len(record.text) <= TEXT_LIMIT and _size(captioned) <= EVENT_LIMIT:
+        return [Part(captioned, media)]
+    return [Part(content, media), *_text_parts(record.text, mentions=mentions)]
+
+
+def _voice(detail: dict[str, Any]) -> dict[str, Any]:
+    """What makes a sound a voice message (MSC3245, with MSC1767's waveform)."""
+    if not detail.get("voice"):
+        return {}
+    heights = [min(1024, round(step * _WAVEFORM)) for step in detail.get("waveform", [])]
+    return {"org.matrix.msc3245.voice": {}, "org.matrix.msc1767.audio": {
+        "duration": int(detail.get("seconds") or 0) * 1000,
+        **({"waveform": heights} if heights else {})}}
 
 
 def file_name(record: Record) -> str:
@@ -234,10 +348,15 @@ def media_type(record: Record) -> str:
 
 
 def _dimensions(detail: dict[str, Any]) -> dict[str, Any]:
-    info = {}
+    info: dict[str, Any] = {}
     for key, name, factor in (("width", "w", 1), ("height", "h", 1), ("seconds", "duration", 1000)):
         if detail.get(key):
             info[name] = int(detail[key]) * factor
+    if detail.get("gif"):  # as the other bridges mark one, and clients play it
+        info |= {f"fi.mau.{mark}": True for mark in (
+            "gif", "loop", "autoplay", "hide_controls", "no_audio")}
+    if detail.get("video_note"):
+        info["org.daftar.video_note"] = True
     return info
 
 
@@ -250,110 +369,9 @@ def _suffix(mime: str | None) -> str:
 
 def _location(text: str, detail: dict[str, Any]) -> dict[str, Any]:
     uri = f"geo:{detail.get('latitude')},{detail.get('longitude')}"
+    what = "Live location" if detail.get("live") else "Location"
+    if detail.get("sequence"):
+        what += f", update {detail['sequence']}"
+    words = f"{what}: {text[:EXCERPT]}" if text and detail.get("live") else text[:EXCERPT] or what
     return {"msgtype": "m.location", "geo_uri": uri,
-            "body": f"{text[:EXCERPT] or 'Location'} ({uri.removeprefix('geo:')})"}
-
-
-# --- Matrix to WhatsApp -------------------------------------------------------------------------
-
-@dataclass(frozen=True)
-class Quote:
-    """The WhatsApp message that a reply quotes."""
-
-    id: str
-    participant: str  # JID of its sender
-    text: str
-    raw: bytes | None  # waE2E.Message as it came, when it came from WhatsApp
-
-
-def relay_text(template: str, name: str, text: str) -> str:
-    """`*Name*: text`, by the template of the configuration; the name cannot break the marks."""
-    plain = re.sub(r"[*_~`\s]+", " ", clean.name(name)).strip()
-    return template.format(name=plain or "?", text=text)
-
-
-def text_message(text: str, quote: Quote | None) -> e2e.Message:
-    """A WhatsApp text, quoting another message or not."""
-    if quote is None:
-        return e2e.Message(conversation=text)
-    return e2e.Message(extendedTextMessage=e2e.ExtendedTextMessage(
-        text=text, contextInfo=_quote_context(quote)))
-
-
-def _quote_context(quote: Quote) -> e2e.ContextInfo:
-    return e2e.ContextInfo(stanzaID=quote.id, participant=quote.participant,
-                           quotedMessage=_quoted(quote))
-
-
-def _quoted(quote: Quote) -> e2e.Message:
-    """What stands in the quotation: the message itself, without what it quotes in its turn; of a
-    very long one only the beginning."""
-    plain = e2e.Message(conversation=quote.text[:EXCERPT])
-    if not quote.raw or len(quote.raw) > QUOTED_LIMIT:
-        return plain
-    quoted = e2e.Message.FromString(quote.raw)
-    quoted.ClearField("messageContextInfo")
-    for _, value in quoted.ListFields():
-        if isinstance(value, Message) and "contextInfo" in value.DESCRIPTOR.fields_by_name:
-            value.ClearField("contextInfo")
-    return quoted
-
-
-def media_message(
-    kind: str, upload: Any, *, mime: str, name: str, caption: str, quote: Quote | None
-) -> e2e.Message:
-    """A WhatsApp picture, video, audio or document from an upload's fields (UploadResponse)."""
-    common_fields = {
-        "URL": upload.url, "directPath": upload.DirectPath, "mediaKey": upload.MediaKey,
-        "fileEncSHA256": upload.FileEncSHA256, "fileSHA256": upload.FileSHA256,
-        "fileLength": upload.FileLength, "mimetype": mime,
-    }
-    if quote is not None:
-        common_fields["contextInfo"] = _quote_context(quote)
-    match kind:
-        case "image":
-            return e2e.Message(imageMessage=e2e.ImageMessage(**common_fields, caption=caption))
-        case "video":
-            return e2e.Message(videoMessage=e2e.VideoMessage(**common_fields, caption=caption))
-        case _:
-            return e2e.Message(documentMessage=e2e.DocumentMessage(
-                **common_fields, fileName=name, title=name, caption=caption))
-
-
-def caption_message(kind: str, caption: str) -> e2e.Message:
-    """What an edit puts in the place of a file's message: its new caption."""
-    match kind:
-        case "image":
-            return e2e.Message(imageMessage=e2e.ImageMessage(caption=caption))
-        case "video":
-            return e2e.Message(videoMessage=e2e.VideoMessage(caption=caption))
-        case _:
-            return e2e.Message(documentMessage=e2e.DocumentMessage(caption=caption))
-
-
-def message_key(chat: str, message_id: str, *, from_me: bool, participant: str) -> Any:
-    """waCommon.MessageKey of a message in a group; the participant is left out for our own."""
-    key = common.MessageKey(remoteJID=chat, fromMe=from_me, ID=message_id)
-    if not from_me:
-        key.participant = participant
-    return key
-
-
-def reaction_message(key: Any, emoji: str, at_ms: int) -> e2e.Message:
-    """A reaction; an empty emoji takes the last one back."""
-    return e2e.Message(reactionMessage=e2e.ReactionMessage(
-        key=key, text=emoji, senderTimestampMS=at_ms))
-
-
-def edit_message(key: Any, message: e2e.Message, at_ms: int) -> e2e.Message:
-    """Replace an own message (allowed by WhatsApp within 15 minutes)."""
-    return e2e.Message(editedMessage=e2e.FutureProofMessage(message=e2e.Message(
-        protocolMessage=e2e.ProtocolMessage(
-            key=key, type=e2e.ProtocolMessage.MESSAGE_EDIT, editedMessage=message,
-            timestampMS=at_ms))))
-
-
-def revoke_message(key: Any) -> e2e.Message:
-    """Delete a message for everyone."""
-    return e2e.Message(protocolMessage=e2e.ProtocolMessage(
-        key=key, type=e2e.ProtocolMessage.REVOKE))
+            "body": f"{words} ({uri.removeprefix('geo:')})"}

@@ -1,18 +1,22 @@
 """Ghosts: the Matrix users that stand for WhatsApp senders."""
 from __future__ import annotations
 
+import json
 import logging
-import time
+import secrets
 
-from archive import directory, ids
-from archive.db import Database
+from archive import directory, ids, queue
+from archive.db import Database, Unit
 from archive.model import Chat, Person
-from bridge.link import LinkError, LinkUnsure
-from bridge.link.parent import Link
-from bridge.matrix import Homeserver, HomeserverError
+from bridge.avatars import Avatars
+from bridge.clock import now_ms
+from bridge.link import LinkError
+from bridge.matrix import Homeserver
 from config import Config
 
 log = logging.getLogger("daftar.bridge.ghosts")
+
+GONE = "gone"  # the role of who is in the room and not in the group
 
 
 class Ghosts:
@@ -20,11 +24,11 @@ class Ghosts:
     done is kept in the archive; the dictionaries only spare asking again."""
 
     def __init__(self, config: Config, database: Database, homeserver: Homeserver,
-                 link: Link) -> None:
+                 avatars: Avatars) -> None:
         self._config = config
         self._db = database
         self._homeserver = homeserver
-        self._link = link
+        self._avatars = avatars
         self._profiles: dict[int, tuple[str, str]] = {}  # person → (mxid, profile as set)
         self._joined: dict[int, set[int]] = {}  # chat → persons whose ghosts are in its room
 
@@ -54,36 +58,82 @@ class Ghosts:
 
     async def _avatar(self, person: Person) -> str | None:
         """The person's profile picture as an mxc: URI; a missing one is nothing to report."""
-        address = str(ids.JID(person.pn, ids.USER_SERVER) if person.pn
-                      else ids.JID(person.lid or "", ids.LID_SERVER))
         try:
-            picture = await self._link.picture(address)
-        except (LinkError, LinkUnsure) as error:
-            log.info("no profile picture for %s: %s", address, error)
-            return None
-        if not picture:
-            return None
-        try:
-            return await self._homeserver.upload(picture, "image/jpeg", "avatar.jpg")
-        except HomeserverError as error:
-            if error.temporary:
-                raise
+            return await self._picture(person)
+        except LinkError as error:
+            log.info("no profile picture of %s: %s", person.name, error)
             return None
 
-    async def join(self, chat: Chat, room: str, person: Person, ghost: str) -> None:
-        """Make sure that a ghost is in a group's room."""
-        joined = self._joined.get(chat.id)
-        if joined is None:
-            joined = await directory.joined(self._db, chat.id)
-            self._joined[chat.id] = joined
+    async def _picture(self, person: Person) -> str | None:
+        shown = await self._avatars.fetch(str(
+            ids.JID(person.pn, ids.USER_SERVER) if person.pn
+            else ids.JID(person.lid or "", ids.LID_SERVER)))
+        await self._db.write(directory.set_person_avatar(
+            person.id, shown.sha256 if shown else None))
+        return shown.uri if shown else None
+
+    async def refresh_picture(self, person_id: int) -> None:
+        """The person's picture changed, or is no more: so does the ghost's. Raises LinkError and
+        HomeserverError."""
+        person = await directory.person(self._db, person_id)
+        if person is not None and person.ghost:
+            uri = await self._picture(person)
+            await self._homeserver.set_profile(person.ghost, None, uri or "")
+
+    async def join(self, chat: Chat, room: str, person: Person, ghost: str) -> bool:
+        """Make sure that a ghost is in a group's room. Whether it came just now."""
+        joined = await self._in_room(chat)
         if person.id in joined:
-            return
+            return False
         await self._homeserver.join(room, ghost)
-        await self._db.write(directory.mark_joined(chat.id, person.id, int(time.time() * 1000)))
+        await self._db.write(_came(chat.id, person.id))
         joined.add(person.id)
+        return True
+
+    async def join_all(self, chat: Chat, room: str) -> None:
+        """Bring in the ghosts of all members, also of those who never spoke."""
+        for member in await directory.members(self._db, chat.id):
+            if member.role != GONE and (member.person.pn or member.person.lid):
+                ghost = await self.ensure(member.person)
+                await self.join(chat, room, member.person, ghost)
+
+    async def part(self, chat: Chat, room: str, person_id: int, by: str) -> None:
+        """A member is not in the group any more: neither is the ghost in the room. `by`: who
+        removed it; "" when it left by itself."""
+        person = await directory.person(self._db, person_id)
+        if person is None or not person.ghost:
+            return
+        if by:
+            await self._homeserver.kick(room, person.ghost, f"Removed from the group by {by}")
+        else:
+            await self._homeserver.leave(room, person.ghost, "Left the group")
+        await self._db.write(_went(chat.id, person.id))
+        (await self._in_room(chat)).discard(person.id)
+
+    async def _in_room(self, chat: Chat) -> set[int]:
+        if chat.id not in self._joined:
+            self._joined[chat.id] = await directory.joined(self._db, chat.id)
+        return self._joined[chat.id]
 
     def forget(self, chat_id: int) -> None:
         """A ghost turned out not to be in a room, whatever the archive says: bring each in again
         when it speaks."""
         self._joined[chat_id] = set()
 
+
+def _came(chat_id: int, person_id: int) -> Unit[None]:
+    """A ghost is in the room. One whose person is in the group no more, and whose word came late,
+    leaves again behind it."""
+    rows = yield ("SELECT count(*) AS all_of_them, sum(CASE WHEN person_id = ? THEN 1 ELSE 0 END)"
+                  " AS this_one FROM member WHERE chat_id = ?", (person_id, chat_id))
+    yield from directory.mark_joined(chat_id, person_id, now_ms())
+    if rows[0]["all_of_them"] and not rows[0]["this_one"]:
+        yield from directory.set_role(chat_id, person_id, GONE)
+        yield from queue.put(f"in:{chat_id}", f"room:{chat_id}:{secrets.token_hex(6)}", "room",
+                             payload=json.dumps({"left": {str(person_id): ""}}))
+
+
+def _went(chat_id: int, person_id: int) -> Unit[None]:
+    yield from directory.mark_left(chat_id, person_id)
+    yield "DELETE FROM member WHERE chat_id = ? AND person_id = ? AND role = ?", (
+        chat_id, person_id, GONE)

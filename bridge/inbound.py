@@ -6,26 +6,32 @@ import asyncio
 import json
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
-from datetime import tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from mautrix.errors import MForbidden
 
 from archive import directory, messages, queue
 from archive.db import Database, Unit
-from archive.model import Chat, Person, QueueRow, Record
-from bridge import convert
+from archive.model import MESSAGE_KINDS, Chat, Person, QueueRow, Record
+from bridge import convert, late, whatsapp
 from bridge.clock import now_ms
+from bridge.follow import SPEAKER
 from bridge.ghosts import Ghosts
-from bridge.link import LinkError
+from bridge.link import LinkDown, LinkError
+from bridge.markup import Mentions
 from bridge.matrix import NOTICE_MARK, Homeserver, HomeserverError
 from bridge.media import Media, MediaGone
 from bridge.rooms import Rooms
 from bridge.steps import reached
-from bridge.worker import GiveUp, Retry
+from bridge.worker import Away, GiveUp, Retry
+from config import Config
 
 # A note that is not committed when the bridge dies costs a look at the end of the room, no more.
 NOTE_WITHIN = 0.1  # seconds; every commit is paid for by the homeserver, too: it writes to the disk
+MENTIONS = 200  # of one message that are looked up
+PINS = 50  # of a room that are kept; a WhatsApp group has three
+AGAIN = 50  # parts of a change that is told once more have numbers from here on
 RECENT = 5_000  # record → event ids kept in memory, so that replies need not wait for the commit
 
 
@@ -47,8 +53,9 @@ class Inbound:
     repeatable = True  # the transaction id, and after a crash the marks in the room, see to it
 
     def __init__(self, database: Database, homeserver: Homeserver, rooms: Rooms, ghosts: Ghosts,
-                 media: Media, zone: tzinfo) -> None:
-        self._zone = zone
+                 media: Media, config: Config) -> None:
+        self._zone = ZoneInfo(config.timezone)
+        self._policy = config.bridge
         self._db = database
         self._homeserver = homeserver
         self._rooms = rooms
@@ -91,14 +98,14 @@ class Inbound:
         try:
             await self._room(state)
             match row.task:
-                case "record":
+                case "record" | "again":
                     await self._record(state, row)
                 case "notice":
                     await self._notice(state, row)
                 case "room":
                     # the lane may have begun before the group changed
                     state.chat = await directory.chat(self._db, state.chat.id)
-                    await self._rooms.rename(state.chat)
+                    await self._rooms.sync(state.chat, json.loads(row.payload or "{}"))
                     await self._db.write(queue.done(row.id))
                 case other:
                     raise GiveUp(f"no such task: {other}")
@@ -107,6 +114,8 @@ class Inbound:
                 self._ghosts.forget(state.chat.id)
                 raise Retry(str(error)) from error
             raise error.for_lane() from error
+        except LinkDown as error:
+            raise Away(str(error)) from error
         except LinkError as error:
             raise Retry(str(error)) from error
 
@@ -123,13 +132,20 @@ class Inbound:
             raise GiveUp(f"record {row.record_id} is not in the archive")
         sender, ghost = await self._sender(state, record)
         reached("in4-prepared")
+        first = AGAIN if row.task == "again" else 0
+        if first:
+            await self._take_back(state, record, ghost)
         match record.kind:
             case "reaction":
                 events = await self._reaction(state, record, ghost, sender)
             case "edit":
-                events = await self._edit(state, record, ghost)
+                events = await self._edit(state, record, ghost, first)
             case "deletion":
                 events = await self._deletion(state, record, ghost)
+            case "vote":
+                events = await self._vote(state, record, ghost, first)
+            case "pin":
+                events = await self._pin(state, record, ghost)
             case _:
                 events = await self._message(state, record, ghost)
         if events:
@@ -142,6 +158,14 @@ class Inbound:
         await self._db.write(_sent(row_id, record_id, room, events), within=NOTE_WITHIN)
         reached("in6-done")
 
+    async def _take_back(self, state: _Lane, record: Record, ghost: str | None) -> None:
+        """Remove what was said in place of a change whose message had not come yet."""
+        await self.flush(f"in:{state.chat.id}")
+        for number, (event, _) in enumerate(await messages.events_of(self._db, record.id)):
+            await self._homeserver.redact(
+                state.room, event, f"d{record.id}.t{number}", user=ghost,
+                reason="The message that this is about has followed")
+
     async def _send(self, state: _Lane, record: Record, content: dict[str, Any],
                     ghost: str | None, *, part: int = 0, kind: str = "m.room.message") -> str:
         """Step 5: one part of a record. Returns its event id."""
@@ -152,7 +176,8 @@ class Inbound:
 
     async def _sender(self, state: _Lane, record: Record) -> tuple[int | None, str | None]:
         """(person, ghost) of a record; (None, None) when the bridge itself speaks."""
-        if record.sender_id is None or record.kind == "gap":
+        if record.sender_id is None or record.kind == "gap" or \
+                record.source_id.startswith(SPEAKER):
             return None, None
         person = state.persons.get(record.sender_id)
         if person is None:  # merged with another person since the record was read
@@ -161,23 +186,25 @@ class Inbound:
         if not (person.pn or person.lid):
             return person.id, None
         ghost = await self._ghosts.ensure(person)
-        await self._ghosts.join(state.chat, state.room, person, ghost)
+        if await self._ghosts.join(state.chat, state.room, person, ghost):
+            await self._rooms.welcome(state.chat)
         return person.id, ghost
 
     async def _message(self, state: _Lane, record: Record, ghost: str | None) -> list[str]:
         file, error = await self._file(record)
-        first, *rest = convert.to_matrix(record, file, error, self._zone)
+        mentions = await self._mentions(record)
+        first, *rest = convert.to_matrix(record, file, error, self._zone, mentions)
         relates, quote = await self._relation(state, record)
         first = replace(first, content=convert.with_lost_quote(first.content, quote))
         return await self._send_parts(state, record, [first, *rest], ghost, file, relates)
 
     async def _send_parts(self, state: _Lane, record: Record, parts: list[convert.Part],
                           ghost: str | None, file: convert.File | None = None,
-                          relates: dict[str, Any] | None = None) -> list[str]:
+                          relates: dict[str, Any] | None = None, first: int = 0) -> list[str]:
         """Send a record's parts, unless they stand in the room since before a crash. `file` is the
         record's own, which the homeserver may have already. Returns the event ids."""
         events = []
-        for number, part in enumerate(parts):
+        for number, part in enumerate(parts, first):
             event = state.sent_before.get((record.id, number))
             if event is None:
                 content = {**part.content, convert.RECORD_MARK: record.id}
@@ -190,14 +217,35 @@ class Inbound:
                     content["url"] = await self._media.to_homeserver(part.file, sha)
                     content.setdefault("info", {"mimetype": part.file.mime,
                                                 "size": len(part.file.data)})
-                event = await self._send(state, record, content, ghost, part=number)
+                event = await self._send(
+                    state, record, content, ghost, part=number, kind=part.type)
             events.append(event)
         return events
+
+    async def _mentions(self, record: Record) -> Mentions:
+        """Whom a text names: the digits behind its "@" → (Matrix id of their ghost or "", name)."""
+        if not record.detail or '"mentions"' not in record.detail:  # spares reading most of them
+            return {}
+        found = {}
+        for jid in json.loads(record.detail).get("mentions", [])[:MENTIONS]:
+            sender = whatsapp.sender_of_jid(str(jid))
+            if sender is None:
+                continue
+            kind, digits = ("lid", sender.lid) if sender.lid else ("pn", sender.pn)
+            person = await directory.find(self._db, kind, digits)
+            if person and (person.name or person.pn):
+                found[digits] = (person.ghost or "", person.name or f"+{person.pn}")
+            elif sender.pn:
+                found[digits] = ("", f"+{sender.pn}")
+        return found
 
     async def _file(self, record: Record) -> tuple[convert.File | None, str]:
         if record.media_mime is None and record.kind not in ("image", "video", "audio", "document",
                                                              "sticker"):
             return None, ""
+        if self._policy.view_once == "notice" and record.detail and \
+                json.loads(record.detail).get("view_once"):
+            return None, "to be seen once; it is not kept"
         try:
             return await self._media.of_record(record, now_ms()), ""
         except MediaGone as error:
@@ -254,18 +302,53 @@ class Inbound:
                                     "key": record.text}, convert.RECORD_MARK: record.id}
         return [await self._send(state, record, content, ghost, kind="m.reaction")]
 
-    async def _edit(self, state: _Lane, record: Record, ghost: str | None) -> list[str]:
+    async def _edit(self, state: _Lane, record: Record, ghost: str | None, first: int
+                    ) -> list[str]:
         try:
             event, target = await self._target(state, record)
         except _Nothing:
             return await self._send_parts(state, record, convert.notice_parts(
                 f"Edited an earlier message that is not in this room. New text: {record.text}"),
                 ghost)
+        if target.kind == "notice":  # it stood for a message that has followed
+            followed = await self._event_of(state, json.loads(record.detail or "{}").get("message"))
+            return await self._send_parts(state, record, [convert.Part(
+                late.pointing(record.text, event, state.room, followed))], ghost)
         if target.kind != "text":  # a file whose caption was edited
             original = await self._homeserver.event(state.room, event)
             return await self._send_parts(state, record, [convert.Part(convert.edit_caption(
-                record.text, (original or {}).get("content", {}), event))], ghost)
-        return await self._send_parts(state, record, convert.edit_parts(record.text, event), ghost)
+                record.text, (original or {}).get("content", {}), event))], ghost, first=first)
+        parts = convert.edit_parts(record.text, event, await self._mentions(record))
+        return await self._send_parts(state, record, parts, ghost, first=first)
+
+    async def _vote(self, state: _Lane, record: Record, ghost: str | None, first: int
+                    ) -> list[str]:
+        """A vote counts in the poll of the room; the newest of each person does (MSC3381)."""
+        try:
+            event, poll = await self._target(state, record)
+        except _Nothing:
+            return await self._send_parts(state, record, convert.notice_parts(
+                f"Voted in a poll that is not in this room: {record.text or 'no option'}"), ghost)
+        options = json.loads(record.detail or "{}").get("options", [])
+        vote = convert.vote(options, event, _answers(poll))
+        return await self._send_parts(state, record, [convert.Part(
+            vote, type=convert.POLL_RESPONSE)], ghost, first=first)
+
+    async def _pin(self, state: _Lane, record: Record, ghost: str | None) -> list[str]:
+        """The room's pinned messages follow the group's; who did it is said."""
+        try:
+            event, _ = await self._target(state, record)
+        except _Nothing:
+            return []
+        before = (await self._homeserver.state(state.room, "m.room.pinned_events")).get("pinned")
+        pinned = [e for e in before if isinstance(e, str)] if isinstance(before, list) else []
+        after = [e for e in pinned if e != event] + [event] * (record.text == "pinned")
+        if after != pinned:
+            await self._homeserver.set_state(
+                state.room, "m.room.pinned_events", {"pinned": after[-PINS:]})
+        words = "Pinned this message." if record.text == "pinned" else "Unpinned this message."
+        return await self._send_parts(state, record, convert.notice_parts(words), ghost,
+                                      relates=convert.relation(event, None))
 
     async def _deletion(self, state: _Lane, record: Record, ghost: str | None) -> list[str]:
         try:
@@ -273,10 +356,24 @@ class Inbound:
         except _Nothing:
             return []
         own = record.sender_id == target.sender_id
+        if self._policy.deletions == "strike" and target.kind in MESSAGE_KINDS:
+            return await self._strike(state, record, target)
         await self.flush(f"in:{state.chat.id}")
         for number, (event, _) in enumerate(await messages.events_of(self._db, target.id)):
             await self._redact(state, event, f"d{record.id}.{number}", ghost if own else None)
         return []
+
+    async def _strike(self, state: _Lane, record: Record, target: Record) -> list[str]:
+        """Leave a deleted message in the room, struck through: as an edit by who wrote it."""
+        event = await self._event_of(state, target.id)
+        author = await directory.person(self._db, target.sender_id) if target.sender_id else None
+        if target.kind == "text" and target.origin == "whatsapp":
+            part = convert.struck(target.text, event)
+        else:
+            original = await self._homeserver.event(state.room, event)
+            part = convert.Part(convert.edit_caption(
+                f"[deleted on WhatsApp] {target.text}", (original or {}).get("content", {}), event))
+        return await self._send_parts(state, record, [part], author.ghost if author else None)
 
     async def _redact(self, state: _Lane, event: str, txn_id: str, ghost: str | None) -> None:
         try:
@@ -315,7 +412,7 @@ class Inbound:
 
     def complaint(self, row: QueueRow, reason: str, *, unsure: bool) -> Unit[list[str]]:
         """A message that does not get into the room is announced there."""
-        if row.task == "notice":
+        if row.task in ("notice", "room"):
             return []  # a notice that cannot be posted stands in `daftar status`
         rows = yield ("SELECT p.name FROM record r LEFT JOIN person p ON p.id = r.sender_id"
                       " WHERE r.id = ?", (row.record_id,))
@@ -329,6 +426,11 @@ class Inbound:
 
 class _Nothing(Exception):
     """The record that another one is about has no event."""
+
+
+def _answers(poll: Record) -> dict[str, str]:
+    """The ids of the options of a poll that staff made, by name."""
+    return json.loads(poll.detail or "{}").get("answers", {})
 
 
 def _sent(row_id: int, record_id: int, room: str, events: list[str]) -> Unit[None]:

@@ -9,14 +9,12 @@ from collections.abc import Callable
 from archive import messages, queue
 from archive.db import Database, Unit
 from archive.model import NewRecord
-from bridge import changes, whatsapp
+from bridge import changes, described, late, sealed, whatsapp
 from bridge.groups import Groups
 from bridge.link import Delivery
 from bridge.steps import reached
 
 log = logging.getLogger("daftar.bridge.inbox")
-
-DAY_MS = 86_400_000  # how far ahead of ours WhatsApp's clock may be before it counts as wrong
 
 
 class Inbox:
@@ -44,22 +42,25 @@ class Inbox:
 
     async def _store(self, delivery: Delivery) -> str | None:
         """The lane that got work. Raises Malformed or ValueError for what cannot be stored."""
-        event = whatsapp.parse(delivery.code, delivery.body)
+        read = described.parse if delivery.code in described.CODES else whatsapp.parse
+        event = read(delivery.code, delivery.body)
         lane: str | None = None
         match event:
             case whatsapp.Incoming():
                 chat = await self._groups.chosen(event.chat)
                 if chat is not None:
-                    event = await changes.opened(self._db, chat.id, event)
+                    event = await sealed.opened(self._db, chat.id, event)
                     lane = await self._db.write(_store_message(chat.id, event, delivery.at))
             case whatsapp.Undecryptable():
                 chat = await self._groups.chosen(event.chat)
                 if chat is not None:
-                    lane = await self._db.write(_store_undecryptable(chat.id, event, delivery.at))
-            case whatsapp.GroupChange():
+                    lane = await self._db.write(late.announce(chat.id, event, delivery.at))
+            case described.GroupChange():
                 lane = await self._groups.changed(event, delivery.at)
-            case whatsapp.Group():
+            case described.Group():
                 lane = await self._groups.seen(event)
+            case described.Picture():
+                lane = await self._groups.pictured(event, delivery.at)
         return lane
 
 
@@ -74,27 +75,16 @@ def _keep_unreadable(delivery: Delivery, reason: str) -> Unit[None]:
 def _store_message(chat_id: int, event: whatsapp.Incoming, at: int) -> Unit[str | None]:
     if not (yield from changes.permitted(chat_id, event)):
         event = changes.refused(event)
-    sent_at = event.sent_at if 0 < event.sent_at <= at + DAY_MS else at
+    sent_at = event.sent_at if 0 < event.sent_at <= at + late.DAY_MS else at
+    said = event.content
     record_id, new = yield from messages.add(NewRecord(
-        chat_id=chat_id, kind=event.kind, origin="whatsapp", source_id=event.id,
-        sender=event.sender, sent_at=sent_at, received_at=at, text=event.text,
-        target_source_id=event.target, media_name=event.media_name, media_mime=event.media_mime,
-        detail=whatsapp.dump_detail(event.detail), raw=event.raw))
+        chat_id=chat_id, kind=said.kind, origin="whatsapp", source_id=event.id,
+        sender=event.sender, sent_at=sent_at, received_at=at, text=said.text,
+        target_source_id=said.target, media_name=said.media_name, media_mime=said.media_mime,
+        detail=whatsapp.dump_detail(said.detail), raw=event.raw))
     if not new:
         return None
     lane = f"in:{chat_id}"
     yield from queue.put(lane, f"in:{record_id}", "record", record_id=record_id)
-    return lane
-
-
-def _store_undecryptable(chat_id: int, event: whatsapp.Undecryptable, at: int) -> Unit[str | None]:
-    record_id, new = yield from messages.add(NewRecord(
-        chat_id=chat_id, kind="notice", origin="whatsapp", source_id=f"undecryptable:{event.id}",
-        sender=event.sender, sent_at=event.sent_at, received_at=at,
-        text="A message could not be decrypted yet. WhatsApp has been asked for it again; "
-             "if it does not follow, ask the sender to send it once more."))
-    if not new:
-        return None
-    lane = f"in:{chat_id}"
-    yield from queue.put(lane, f"in:{record_id}", "record", record_id=record_id)
+    yield from late.arrived(chat_id, record_id, event, at)
     return lane

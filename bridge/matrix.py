@@ -200,6 +200,16 @@ class Homeserver:
             {"reason": reason} if reason else {}, user=user)
         return answer["event_id"]
 
+    async def state(self, room: str, event_type: str, state_key: str = "") -> dict[str, Any]:
+        """The content of a room's state event; empty when there is none."""
+        try:
+            return await self.request(
+                Method.GET, Path.v3.rooms[room].state[event_type][state_key])
+        except HomeserverError as error:
+            if isinstance(error.__cause__, MNotFound):
+                return {}
+            raise
+
     async def set_state(self, room: str, event_type: str, content: dict[str, Any],
                         state_key: str = "") -> None:
         """Set a room's state event."""
@@ -267,6 +277,29 @@ class Homeserver:
         except HomeserverError as error:
             if not isinstance(error.__cause__, MForbidden):
                 raise
+
+    async def kick(self, room: str, user: str, reason: str) -> None:
+        """Take somebody out of a room; it is no mistake when they are not there."""
+        try:
+            await self.request(Method.POST, Path.v3.rooms[room].kick,
+                               {"user_id": user, "reason": reason})
+        except HomeserverError as error:
+            if not isinstance(error.__cause__, MForbidden):
+                raise
+
+    async def leave(self, room: str, user: str, reason: str) -> None:
+        """A user of ours leaves a room; it is no mistake when it is not there."""
+        try:
+            await self.request(Method.POST, Path.v3.rooms[room].leave, {"reason": reason},
+                               user=user)
+        except HomeserverError as error:
+            if not isinstance(error.__cause__, MForbidden):
+                raise
+
+    async def enter(self, room: str) -> str:
+        """Our own user goes into a room (id or alias) to which it was invited. Returns its id."""
+        answer = await self.request(Method.POST, Path.v3.join[room], {})
+        return str(answer["room_id"])
 
     async def create_room(self, alias: str, content: dict[str, Any]) -> str:
         """Create a room under an alias of ours, or find the one that has it: a crash between

@@ -11,7 +11,7 @@ from archive import media as archive_media
 from archive import messages
 from archive.db import Database
 from archive.model import Record
-from bridge import convert
+from bridge import content, convert
 from bridge.convert import File
 from bridge.link import LinkError, LinkUnsure
 from bridge.link.parent import Link
@@ -41,10 +41,11 @@ class Media:
             return File(await self.read(record.media.sha256), mime, name)
         raw = await messages.raw(self._db, record.id)
         try:
-            data = await self._link.download(e2e.Message.FromString(raw or b""))
+            data = await self._link.download(
+                content.downloadable(e2e.Message.FromString(raw or b"")))
         except LinkError as error:
             if any(word in str(error) for word in ("403", "404", "410", "no url", "hash mismatch",
-                                                   "invalid media")):
+                                                   "invalid media", "any attachments")):
                 raise MediaGone(f"WhatsApp no longer has the file ({error})") from error
             raise
         except LinkUnsure as error:

@@ -3,27 +3,35 @@ answered, and it is decided whether it leaves for WhatsApp."""
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from archive import directory, messages, queue
 from archive.db import Database, Unit
 from archive.model import Chat, NewRecord, Sender
-from bridge import convert
+from bridge import compose, convert
 from bridge.clock import now_ms
+from bridge.marks import AGAIN, WARNING
 from bridge.matrix import Homeserver
 from bridge.steps import reached
 from config import Config
 from nlp.words import is_command, without_fallback
 
 _KINDS = {"m.text": "text", "m.emote": "text", "m.image": "image", "m.video": "video",
-          "m.audio": "audio", "m.file": "document"}
-CARRIED_TYPES = ("m.room.message", "m.reaction", "m.room.redaction")
+          "m.audio": "audio", "m.file": "document", "m.location": "location"}
+_FILES = ("image", "video", "audio", "document", "sticker")
+POLLS = ("m.poll.start", "org.matrix.msc3381.poll.start")
+VOTES = ("m.poll.response", "org.matrix.msc3381.poll.response")
+CARRIED_TYPES = ("m.room.message", "m.reaction", "m.room.redaction", "m.sticker", *POLLS, *VOTES)
 # What people send, too, and must be told of that it does not leave.
 REFUSED_TYPES = {
-    "m.sticker": "a sticker", "m.room.encrypted": "an encrypted message",
-    "m.poll.start": "a poll", "org.matrix.msc3381.poll.start": "a poll", "m.location": "a place",
+    "m.room.encrypted": "an encrypted message", "m.poll.end": "the end of a poll",
+    "org.matrix.msc3381.poll.end": "the end of a poll",
 }
+ANSWERS = 100  # of a poll that are read
 
 
 class Outbox:
@@ -51,10 +59,13 @@ class Outbox:
             return
         reached("out2-before-store")
         rooms = {chat.room_id: chat for chat in await directory.chats(self._db) if chat.room_id}
+        retries: dict[str, int] = {}
         for event in wanted:
             if event["room_id"] in rooms:
                 await self._learn_targets(event)
-        lanes = await self._db.write(self._store(wanted, rooms, late))
+                if found := await self._wants_again(event):
+                    retries[event["event_id"]] = found
+        lanes = await self._db.write(self._store(wanted, rooms, late, retries))
         reached("out2-after-store")
         for lane in lanes:
             self._wake(lane)
@@ -73,6 +84,31 @@ class Outbox:
                 await self._db.write(
                     messages.link_event(event_id, event["room_id"], mark, part))
 
+    async def _wants_again(self, event: dict[str, Any]) -> int | None:
+        """The record that somebody wants sent again: by a reaction to it or to the notice about it,
+        or by a command in reply. None when it is nothing of the kind, or nothing failed."""
+        if not self._asks_again(event):
+            return None
+        for event_id in _related(event):
+            record = await messages.by_event(self._db, event_id)
+            if record is None:
+                found = await self._homeserver.event(event["room_id"], event_id) or {}
+                about = _related(found) if found.get("sender") in self._ours else []
+                record = await messages.by_event(self._db, about[0]) if about else None
+            if record is not None and await self._db.read(
+                    "SELECT 1 FROM queue WHERE record_id = ? AND state IN ('unsure', 'failed')",
+                    record.id):
+                return record.id
+        return None
+
+    def _asks_again(self, event: dict[str, Any]) -> bool:
+        relates = event["content"].get("m.relates_to")
+        if event["type"] == "m.reaction":
+            return isinstance(relates, dict) and str(relates.get("key")).startswith(AGAIN)
+        words = _own_words(event["content"]).lower().split()
+        return event["type"] == "m.room.message" and \
+            words == [f"{self._config.bot.prefix}wa", "retry"]
+
     def _concerns_us(self, event: dict[str, Any]) -> bool:
         sender = event.get("sender")
         return (event.get("type") in (*CARRIED_TYPES, *REFUSED_TYPES)
@@ -81,8 +117,8 @@ class Outbox:
                 and isinstance(event.get("content"), dict)
                 and sender not in self._ours and not sender.startswith(self._ghosts))
 
-    def _store(self, events: list[dict[str, Any]], rooms: dict[str, Chat], late: frozenset[str]
-               ) -> Unit[set[str]]:
+    def _store(self, events: list[dict[str, Any]], rooms: dict[str, Chat], late: frozenset[str],
+               retries: dict[str, int]) -> Unit[set[str]]:
         lanes: set[str] = set()
         for event in events:
             room = event["room_id"]
@@ -91,18 +127,28 @@ class Outbox:
                                      payload=json.dumps(event))
                 lanes.add(f"bot:{room}")
             elif room in rooms:
-                lane = yield from self._store_one(rooms[room], event, event["event_id"] in late)
+                again = retries.get(event["event_id"])
+                if again is not None:
+                    lanes.update((yield from _again(again)))
+                lane = yield from self._store_one(
+                    rooms[room], event, event["event_id"] in late, inside=again is not None)
                 if lane:
                     lanes.add(lane)
         return lanes
 
-    def _store_one(self, chat: Chat, event: dict[str, Any], late: bool) -> Unit[str | None]:
+    def _store_one(self, chat: Chat, event: dict[str, Any], late: bool, *, inside: bool
+                   ) -> Unit[str | None]:
         new = _read(chat.id, event)
+        if new is not None and new.kind == "vote":
+            new = yield from _with_options(new)
         if new is None:
             return None
         if new.kind == "text" and is_command(new.text, False, self._config.bot.prefix):
-            return None  # no message: the bot keeps it, and every search would find itself
-        internal = yield from self._internal(new, event)
+            # No message: the bot keeps it, and every search would find itself.
+            if self._asks_again(event):
+                return (yield from _answer_again(chat, event, found=inside))
+            return (yield from self._command(new.text, event))
+        internal = inside or (yield from self._internal(new, event))
         record_id, fresh = yield from messages.add(
             NewRecord(**{**vars(new), "internal": internal}))
         if not fresh:
@@ -111,8 +157,20 @@ class Outbox:
         if internal:
             return None
         lane = f"out:{chat.id}"
+        payload = json.dumps(event)
+        if not late and compose.needs_name(new.kind, new.media_mime):
+            yield from queue.put(lane, f"name:{event['event_id']}", "name", record_id=record_id,
+                                 payload=payload)
         yield from queue.put(lane, f"m:{event['event_id']}", "late" if late else "send",
-                             record_id=record_id, payload=json.dumps(event))
+                             record_id=record_id, payload=payload)
+        return lane
+
+    def _command(self, text: str, event: dict[str, Any]) -> Unit[str | None]:
+        """A command to the bridge is answered also in a group's room."""
+        if text.split()[0].lower() != f"{self._config.bot.prefix}wa":
+            return None
+        lane = f"bot:{event['room_id']}"
+        yield from queue.put(lane, f"m:{event['event_id']}", "command", payload=json.dumps(event))
         return lane
 
     def _internal(self, new: NewRecord, event: dict[str, Any]) -> Unit[bool]:
@@ -142,24 +200,26 @@ def _read(chat_id: int, event: dict[str, Any]) -> NewRecord | None:
     content, relates = event["content"], event["content"].get("m.relates_to")
     relates = relates if isinstance(relates, dict) else {}
     reply = relates.get("m.in_reply_to")
-    kind, text, target = "", "", None
+    kind, text, target, detail = "", "", None, None
     match event["type"]:
         case "m.reaction":
             kind, text, target = "reaction", str(relates.get("key") or ""), relates.get("event_id")
         case "m.room.redaction":
             kind, target = "deletion", event.get("redacts") or content.get("redacts")
+        case _ if event["type"] in VOTES:
+            kind, target, detail = "vote", relates.get("event_id"), _chosen(content)
         case _ if relates.get("rel_type") == "m.replace":
             new = content.get("m.new_content")
             kind, target = "edit", relates.get("event_id")
             text = _words(_kind(new), new) if isinstance(new, dict) else ""
         case _:
-            kind = "unsupported" if event["type"] in REFUSED_TYPES else _kind(content)
-            text = _words(kind, content)
+            kind = _kind_of(event)
+            text, detail = _words(kind, content), _detail(kind, event)
             if isinstance(reply, dict) and not relates.get("is_falling_back"):
                 target = reply.get("event_id")
             elif relates.get("rel_type") == "m.thread":
                 target = relates.get("event_id")
-    if kind in ("reaction", "edit", "deletion") and not isinstance(target, str):
+    if kind in ("reaction", "edit", "deletion", "vote") and not isinstance(target, str):
         return None
     if kind == "reaction" and not text:  # on WhatsApp it would take the last one back
         return None
@@ -168,9 +228,21 @@ def _read(chat_id: int, event: dict[str, Any]) -> NewRecord | None:
         chat_id=chat_id, kind=kind, origin="matrix", source_id=event["event_id"],
         sender=Sender(mxid=event["sender"]), sent_at=_time(event), received_at=now_ms(),
         text=text, target_source_id=target if isinstance(target, str) else None,
-        media_name=_file_name(content) if kind in _KINDS.values() and kind != "text" else None,
-        media_mime=str(info["mimetype"]) if isinstance(info, dict) and "mimetype" in info else None,
+        media_name=_file_name(content) if kind in _FILES else None,
+        media_mime=str(info["mimetype"]) if kind in _FILES and isinstance(info, dict)
+        and "mimetype" in info else None,
+        detail=json.dumps(detail, ensure_ascii=False) if detail else None,
         raw=json.dumps(event, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def _kind_of(event: dict[str, Any]) -> str:
+    """The kind of record that an event makes."""
+    kind = event["type"]
+    if kind in REFUSED_TYPES:
+        return "unsupported"
+    if kind in POLLS:
+        return "poll"
+    return "sticker" if kind == "m.sticker" else _kind(event["content"])
 
 
 def _kind(content: dict[str, Any]) -> str:
@@ -192,8 +264,106 @@ def _related(event: dict[str, Any]) -> list[str]:
 def _words(kind: str, content: dict[str, Any]) -> str:
     if kind in ("text", "notice", "unsupported"):
         return _own_words(content)
+    if kind == "sticker":
+        return ""  # its body describes the picture
+    if kind == "location":
+        place = content.get("org.matrix.msc3488.location", content.get("m.location"))
+        return str(place.get("description") or "") if isinstance(place, dict) else ""
+    if kind == "poll":
+        return _text_of(_poll(content).get("question"))
     body, name = str(content.get("body") or ""), content.get("filename")
     return body if name and body != name else ""
+
+
+def _detail(kind: str, event: dict[str, Any]) -> dict[str, Any] | None:
+    """What the record of a place or a poll holds beside the text."""
+    content = event["content"]
+    if kind == "location":
+        return _coordinates(str(content.get("geo_uri") or ""))
+    if kind != "poll":
+        return None
+    poll = _poll(content)
+    answers = poll.get("answers")
+    options: dict[str, str] = {}  # WhatsApp tells options by their names
+    for answer in (answers if isinstance(answers, list) else [])[:ANSWERS]:
+        name = _text_of(answer).strip() if isinstance(answer, dict) else ""
+        if name:
+            options.setdefault(name, str(answer.get("id") or answer.get("m.id") or ""))
+    most = poll.get("max_selections")
+    selectable = most if isinstance(most, int) and 0 < most < len(options) else \
+        1 if most is None else 0
+    return {"options": list(options), "selectable": selectable, "answers": options,
+            "secret": os.urandom(32).hex()}
+
+
+def _coordinates(uri: str) -> dict[str, Any] | None:
+    """Latitude and longitude of a geo: URI (RFC 5870); None when it has none."""
+    found = re.match(r"geo:(-?[0-9]{1,3}(?:\.[0-9]+)?),(-?[0-9]{1,3}(?:\.[0-9]+)?)(?![0-9.])", uri)
+    if found is None or abs(float(found[1])) > 90 or abs(float(found[2])) > 180:
+        return None
+    return {"latitude": round(float(found[1]), 7), "longitude": round(float(found[2]), 7)}
+
+
+def _poll(content: dict[str, Any]) -> dict[str, Any]:
+    """The poll in an event's content (MSC3381, and its stable names)."""
+    found = content.get("org.matrix.msc3381.poll.start", content.get("m.poll"))
+    return found if isinstance(found, dict) else {}
+
+
+def _text_of(item: object) -> str:
+    """The text of an extensible event's part (MSC1767): a string, or a list of representations."""
+    if not isinstance(item, dict):
+        return ""
+    text = item.get("org.matrix.msc1767.text", item.get("m.text"))
+    if isinstance(text, list):
+        text = next((part.get("body") for part in text if isinstance(part, dict)), "")
+    return text if isinstance(text, str) else str(item.get("body") or "")
+
+
+def _chosen(content: dict[str, Any]) -> dict[str, Any]:
+    """The ids of the answers that a vote names (MSC3381)."""
+    response = content.get("org.matrix.msc3381.poll.response")
+    ids = response.get("answers") if isinstance(response, dict) else content.get("m.selections")
+    return {"answers": [str(one) for one in ids[:ANSWERS]] if isinstance(ids, list) else []}
+
+
+def _with_options(vote: NewRecord) -> Unit[NewRecord | None]:
+    """A vote with the names of the options for which it is; None when the poll is not known."""
+    rows = yield (
+        "SELECT r.detail FROM matrix_event e JOIN record r ON r.id = e.record_id "
+        "WHERE e.event_id = ? AND r.kind = 'poll'", (vote.target_source_id,))
+    if not rows:
+        return None
+    poll = json.loads(rows[0]["detail"] or "{}")
+    names = [str(name) for name in poll.get("options", [])]
+    known = poll.get("answers") or {name: convert.answer_id(name) for name in names}
+    wanted = json.loads(vote.detail or "{}").get("answers", [])
+    chosen = [name for name in names if known.get(name) in wanted]
+    return replace(vote, text=", ".join(chosen), detail=json.dumps(
+        {"options": chosen}, ensure_ascii=False))
+
+
+def _again(record_id: int) -> Unit[list[str]]:
+    """What failed of a record is sent again. Returns the lanes."""
+    rows = yield (
+        "SELECT id, lane FROM queue WHERE record_id = ? AND state IN ('unsure', 'failed') "
+        "ORDER BY id", (record_id,))
+    lanes = [row["lane"] for row in rows if row["lane"].startswith("out:")]
+    for row in rows:
+        if row["lane"] in lanes and (yield from queue.again(row["id"])):
+            yield "UPDATE queue SET task = 'send' WHERE id = ? AND task = 'late'", (row["id"],)
+    return lanes
+
+
+def _answer_again(chat: Chat, event: dict[str, Any], *, found: bool) -> Unit[str]:
+    """What the room says to somebody who wants a message sent again. Returns the lane."""
+    text = "It is being sent to WhatsApp once more." if found else (
+        "Nothing of this waits to be sent again. Write the command as a reply to a message that is "
+        f"marked with {WARNING}, or to the notice about it.")
+    lane = f"in:{chat.id}"
+    yield from queue.put(lane, f"again:{event['event_id']}", "notice", payload=json.dumps(
+        {"text": text, "event": event["event_id"]}))
+    return lane
 
 
 def _own_words(content: dict[str, Any]) -> str:

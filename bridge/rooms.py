@@ -1,13 +1,22 @@
-"""Rooms: the department's space, one room a group, and the admins' chats with the bridge."""
+"""Rooms: one room a group, in step with it, and the admins' chats with the bridge."""
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+from typing import Any
 
-from archive import directory, settings
+from archive import directory, queue, settings
 from archive.db import Database
 from archive.model import Chat
-from bridge.matrix import Homeserver
+from bridge import places, standing
+from bridge.avatars import Avatars
+from bridge.clock import now_ms
+from bridge.ghosts import Ghosts
+from bridge.link import LinkError
+from bridge.matrix import Homeserver, HomeserverError
+from bridge.spaces import Spaces
+from bridge.standing import Standing
 from config import Config
 
 log = logging.getLogger("daftar.bridge.rooms")
@@ -15,18 +24,26 @@ log = logging.getLogger("daftar.bridge.rooms")
 TOPIC = ("WhatsApp group. What you write here goes to the group under your name. Commands, the "
          "bot's notices and everything in a thread under a case card stay here.")
 NAME_LIMIT = 255
+DAY_MS = 86_400_000
+ADMIN = 50  # power in the room of the ghosts of the group's admins
+ADMIN_CHAT = "WhatsApp bridge"  # name of the admins' chats
+
+Kept = dict[str, Any]  # what was put on a room last: people may have changed it since
 
 
 class Rooms:
-    """Makes rooms and keeps their names in step. A room's alias is derived from the group's JID,
-    so that a crash while making one leads back to the same room."""
+    """Makes rooms and keeps them in step. A room's alias is derived from the group's JID, so that
+    a crash while making one leads back to the same room."""
 
-    def __init__(self, config: Config, database: Database, homeserver: Homeserver) -> None:
+    def __init__(self, config: Config, database: Database, homeserver: Homeserver,
+                 avatars: Avatars, ghosts: Ghosts) -> None:
         self._config = config
         self._db = database
         self._homeserver = homeserver
-        self._space: str | None = None
-        self._space_lock = asyncio.Lock()
+        self._avatars = avatars
+        self._ghosts = ghosts
+        self._labels = asyncio.Lock()
+        self._spaces = Spaces(config, database, homeserver, self.people, self._power(100))
 
     @property
     def people(self) -> list[str]:
@@ -34,22 +51,6 @@ class Rooms:
         bridge = self._config.bridge
         bot = self._config.user_id(self._config.bot.user)
         return list(dict.fromkeys([*bridge.admins, *bridge.staff, bot]))
-
-    async def space(self) -> str:
-        """The department's space."""
-        async with self._space_lock:
-            if self._space is None:
-                self._space = await settings.get(self._db, "space_room")
-            if self._space is None:
-                self._space = await self._homeserver.create_room(
-                    self._config.bridge.ghost_prefix + "space",
-                    {
-                        "name": self._config.bridge.space, "preset": "private_chat",
-                        "creation_content": {"type": "m.space"}, "invite": self.people,
-                        "power_level_content_override": self._power(events_default=100),
-                    })
-                await self._db.write(settings.put("space_room", self._space))
-        return self._space
 
     def _power(self, events_default: int = 0) -> dict[str, object]:
         users = {self._homeserver.bot_id: 100,
@@ -62,10 +63,12 @@ class Rooms:
         """The room of a group, made when there is none. Returns its id."""
         if chat.room_id:
             return chat.room_id
-        space = await self.space()
+        stood = await standing.get(self._db, chat.jid)
+        key = places.place(self._config, chat, stood)
+        space, name = await self._spaces.room(key, stood), await self._label(chat)
         alias = self._config.bridge.ghost_prefix + chat.jid.partition("@")[0]
         room = await self._homeserver.create_room(alias, {
-            "name": room_name(chat), "topic": room_topic(chat), "preset": "private_chat",
+            "name": name, "topic": room_topic(chat), "preset": "private_chat",
             "visibility": "private", "invite": self.people,
             "power_level_content_override": self._power(),
             "initial_state": [
@@ -74,19 +77,144 @@ class Rooms:
                 {"type": "m.room.history_visibility", "content": {"history_visibility": "shared"}},
             ],
         })
-        await self._homeserver.set_state(
-            space, "m.space.child", {"via": [self._homeserver.domain], "suggested": True}, room)
+        await self._spaces.add(space, room)
         await self._db.write(directory.set_room(chat.id, room))
+        await self._keep(chat, {"name": name, "topic": room_topic(chat), "space": key,
+                                "power": [False, {}]})
         log.info("group %s (%s) is room %s", chat.name, chat.jid, room)
         return room
 
-    async def rename(self, chat: Chat) -> None:
-        """Put a group's present name and topic on its room."""
-        if chat.room_id:
+    async def adopt(self, chat: Chat, room: str) -> None:
+        """Mirror a group in a room that is there already. Its name, topic and picture stay until
+        those of the group change."""
+        await self._db.write(directory.set_room(chat.id, room))
+        await self._keep(chat, {"name": await self._label(chat), "topic": room_topic(chat),
+                                "avatar": chat.avatar or "", "power": [False, {}]})
+        await self._homeserver.invite(room, self._config.user_id(self._config.bot.user))
+
+    # In step
+
+    async def sync(self, chat: Chat, work: dict[str, Any]) -> None:
+        """Bring a group's room in step with it. `work`: what bridge/groups.py says has changed:
+        `left` (person → who removed them), `picture`, `person` (whose picture changed). Raises
+        HomeserverError when the homeserver is away."""
+        room = chat.room_id
+        assert room is not None
+        if "person" in work:
+            await self._person_picture(work["person"])
+            return
+        stood, kept = await standing.get(self._db, chat.jid), await self._kept(chat)
+        before = json.dumps(kept)
+        try:
+            for person, by in work.get("left", {}).items():
+                await self._ghosts.part(chat, room, int(person), by)
+            await self._show(chat, room, kept, bool(work.get("picture")))
+            await self._rights(chat, room, kept)
+            await self._place(chat, room, stood, kept)
+        except HomeserverError as error:
+            if error.temporary:
+                raise
+            await self._complain(chat, error)
+        finally:
+            if json.dumps(kept) != before:
+                await self._keep(chat, kept)
+        if self._config.bridge.join_members == "all" and not stood.closed:
+            await self._ghosts.join_all(chat, room)
+
+    async def welcome(self, chat: Chat) -> None:
+        """A ghost came into the room: its rights are those of its person in the group."""
+        kept = await self._kept(chat)
+        if chat.room_id and await self._rights(chat, chat.room_id, kept):
+            await self._keep(chat, kept)
+
+    async def _kept(self, chat: Chat) -> Kept:
+        return json.loads(await settings.get(self._db, f"room {chat.id}") or "{}")
+
+    async def _keep(self, chat: Chat, kept: Kept) -> None:
+        await self._db.write(settings.put(f"room {chat.id}", json.dumps(kept)))
+
+    async def _complain(self, chat: Chat, error: HomeserverError) -> None:
+        """Somebody has taken our power in the room."""
+        log.warning("room %s cannot be kept in step: %s", chat.room_id, error)
+        text = (f"The bridge could not bring this room in step with the group ({error}). Give "
+                f"{self._homeserver.bot_id} power level 100 here; it tries again at the next "
+                "change.")
+        await self._db.write(queue.put(
+            f"in:{chat.id}", f"power:{chat.id}:{now_ms() // DAY_MS}", "notice",
+            payload=json.dumps({"text": text})))
+
+    async def _show(self, chat: Chat, room: str, kept: Kept, new_picture: bool) -> None:
+        """Name, topic and picture."""
+        name, topic = await self._label(chat), room_topic(chat)
+        for what, value in (("name", name), ("topic", topic)):
+            if kept.get(what) != value:
+                await self._homeserver.set_state(room, f"m.room.{what}", {what: value})
+                kept[what] = value
+        if not new_picture and "avatar" in kept:
+            return
+        try:
+            shown = await self._avatars.fetch(chat.jid)
+        except LinkError as error:
+            log.info("the picture of %s cannot be had now: %s", chat.jid, error)
+            kept.pop("avatar", None)  # looked at again with the next change
+            return
+        sha256 = shown.sha256 if shown else ""
+        if kept.get("avatar", "") != sha256:
             await self._homeserver.set_state(
-                chat.room_id, "m.room.name", {"name": room_name(chat)})
-            await self._homeserver.set_state(
-                chat.room_id, "m.room.topic", {"topic": room_topic(chat)})
+                room, "m.room.avatar", {"url": shown.uri} if shown else {})
+        kept["avatar"] = sha256
+        await self._db.write(directory.set_chat_avatar(chat.id, sha256 or None))
+
+    async def _rights(self, chat: Chat, room: str, kept: Kept) -> bool:
+        """The group's admins have power, where their ghosts are. Whether anything changed."""
+        wanted = {
+            member.person.ghost: ADMIN for member in await directory.members(self._db, chat.id)
+            if member.joined_room is not None and member.person.ghost
+            and member.role in ("admin", "superadmin")}
+        if kept.get("power", {}) == wanted:
+            return False
+        power = await self._homeserver.state(room, "m.room.power_levels")
+        users = {user: level for user, level in power.get("users", {}).items()
+                 if user == self._homeserver.bot_id or not self._homeserver.is_ours(user)}
+        await self._homeserver.set_state(
+            room, "m.room.power_levels", {**power, "users": {**users, **wanted}})
+        kept["power"] = wanted
+        return True
+
+    async def _place(self, chat: Chat, room: str, stood: Standing, kept: Kept) -> None:
+        """The space in which the room stands."""
+        key = places.place(self._config, chat, stood)
+        space = await self._spaces.room(key, stood)  # also renames a community's
+        before = kept.get("space")
+        if before == key:
+            return
+        await self._spaces.put(room, space)
+        if before is not None:
+            await self._spaces.take(room, await self._spaces.room(before, stood))
+        kept["space"] = key
+
+    async def _person_picture(self, person: int) -> None:
+        try:
+            await self._ghosts.refresh_picture(person)
+        except LinkError as error:
+            log.info("a changed profile picture cannot be had now: %s", error)
+
+    async def _label(self, chat: Chat) -> str:
+        """A room's name, which no other room of ours has: of two groups with one name the second
+        is “Name (2)”, and stays so until it is renamed itself."""
+        base, key = room_name(chat), f"label {chat.jid}"
+        async with self._labels:
+            rows = await self._db.read("SELECT name, value FROM setting WHERE name LIKE 'label %'")
+            labels = {row["name"]: json.loads(row["value"]) for row in rows}
+            mine = labels.pop(key, None)
+            if mine and mine[0] == base:
+                return str(mine[1])
+            taken = {label.casefold() for _, label in labels.values()}
+            label, number = base, 2
+            while label.casefold() in taken:
+                label, number = f"{base[:NAME_LIMIT - 8]} ({number})", number + 1
+            await self._db.write(settings.put(key, json.dumps([base, label])))
+        return label
 
     async def admin_room(self, admin: str) -> str:
         """The chat between an admin and the bridge's user, made when there is none."""
@@ -96,7 +224,7 @@ class Rooms:
             localpart = admin[1:].partition(":")[0]
             room = await self._homeserver.create_room(
                 f"{self._config.bridge.ghost_prefix}admin_{localpart}",
-                {"name": "WhatsApp bridge", "preset": "trusted_private_chat", "is_direct": True,
+                {"name": ADMIN_CHAT, "preset": "trusted_private_chat", "is_direct": True,
                  "invite": [admin],
                  "topic": "The bridge reports here. Write !wa help for its commands."})
             await self._db.write(settings.put(name, room))
@@ -104,7 +232,7 @@ class Rooms:
 
 
 def room_name(chat: Chat) -> str:
-    """A room's name: the group's, or its number while the name is not known."""
+    """A group's name, or its number while the name is not known."""
     return (chat.name or chat.jid.partition("@")[0])[:NAME_LIMIT]
 
 

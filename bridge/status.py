@@ -1,37 +1,34 @@
 """The state of the line, in sentences, for the admins: and how they link a phone."""
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import segno
+from google.protobuf.message import DecodeError
 
 from archive import directory, gaps, ids, queue, settings
 from archive.db import Database, Unit
+from bridge import line, link
 from bridge.clock import now_ms
-from bridge.link import LinkState
+from bridge.line import Line
+from bridge.link import Delivery, LinkState
 from bridge.matrix import Homeserver, HomeserverError
 from bridge.rooms import Rooms
 from config import Config
+from waproto import neonize_pb2
 
 log = logging.getLogger("daftar.bridge.status")
 
-SENTENCES = {
-    "starting": "The WhatsApp link is starting.",
-    "qr": "No phone is linked. Scan the code below, or write !wa login +92… for a pairing code.",
-    "connected": "Connected to WhatsApp.",
-    "disconnected": "The connection to WhatsApp is lost; the link tries again by itself.",
-    "logged_out": "The phone has removed this device from its linked devices. Write !wa login to "
-                  "link it again.",
-    "replaced": "The session was opened somewhere else. Make sure that only one Daftar uses it, "
-                "then restart the bridge.",
-    "banned": "WhatsApp has suspended the number for a time. Wait; do not link it again before.",
-    "outdated": "This version of the WhatsApp library is no longer accepted. Upgrade Daftar.",
-    "failed": "The WhatsApp link cannot work.",
-}
 QUIET = ("starting",)  # states that nobody needs to be told of
+SEEN_STEP_MS = 600_000  # a sign of the phone is written down when it is so much newer
+CHECK_S = 3600.0  # seconds between looks at how long the phone has been away
 
 
 class Status:
@@ -48,6 +45,8 @@ class Status:
         self._qr_events: dict[str, list[str]] = {}
         self._told = ""
         self.state = LinkState("starting", "", now_ms(), None)
+        self.line: Line | None = None  # None until it is read
+        self._zone = ZoneInfo(config.timezone)
         self.own_jid = ""  # the account this link belongs to, once connected
 
     async def changed(self, state: LinkState) -> None:
@@ -57,9 +56,7 @@ class Status:
             self.own_jid = str(ids.parse_jid(state.detail).bare) if "@" in state.detail else ""
         if state.unclean:
             await self._record_gap(state.unclean)
-        await self._db.write(settings.put(f"link {self._config.whatsapp.name}", json.dumps(
-            {"state": state.state, "detail": "" if state.state == "qr" else state.detail,
-             "since": state.since})))
+        await self._note(state)
         if state.state == "qr":
             await self._show_qr(state.detail)
             return
@@ -71,10 +68,52 @@ class Status:
 
     def sentence(self) -> str:
         """How the line is, and what to do."""
-        text = SENTENCES.get(self.state.state, self.state.state)
-        if self.state.detail and self.state.state not in ("qr", "connected"):
-            text += f" ({self.state.detail})"
-        return text
+        return line.sentence(self.line or Line(), self._zone, now_ms())
+
+    async def _note(self, state: LinkState) -> None:
+        """Keep the state for `daftar status` and for the next start."""
+        known = await self._known()
+        new_phone = known.state in ("qr", "logged_out") and state.state == "connected"
+        seen = state.since if new_phone or not known.phone_seen else known.phone_seen
+        await self._keep(replace(
+            known, state=state.state, detail="" if state.state == "qr" else state.detail,
+            since=state.since, until=state.until,
+            down_since=0 if state.state == "connected" else known.down_since or state.since,
+            phone_seen=seen if state.state == "connected" else known.phone_seen,
+            warned=0 if new_phone else known.warned))
+
+    async def _known(self) -> Line:
+        if self.line is None:
+            name = line.setting(self._config.whatsapp.name)
+            self.line = Line.load(await settings.get(self._db, name))
+        return self.line
+
+    async def _keep(self, new: Line) -> None:
+        self.line = new
+        await self._db.write(settings.put(line.setting(self._config.whatsapp.name), new.dump()))
+
+    # The phone
+
+    async def saw(self, delivery: Delivery) -> None:
+        """Look at what the link delivers for a sign of the department's own phone."""
+        at = _own_phone(delivery)
+        known = await self._known()
+        if at - known.phone_seen >= SEEN_STEP_MS:
+            await self._keep(replace(known, phone_seen=min(at, now_ms()), warned=0))
+
+    async def watch(self) -> None:
+        """Warn the admins before WhatsApp unlinks us, for as long as the bridge runs."""
+        while True:
+            await self.check_phone(now_ms())
+            await asyncio.sleep(CHECK_S)
+
+    async def check_phone(self, now: int) -> None:
+        """Tell the admins, once for each of line.WARN_DAYS, that the phone is away."""
+        known = await self._known()
+        days = line.due(known, now)
+        if days and known.state not in ("qr", "logged_out"):
+            await self._keep(replace(known, warned=days))
+            await self.tell_admins(line.phone(known, self._zone, now))
 
     async def _record_gap(self, stretch: tuple[int, int]) -> None:
         chats = [chat.id for chat in await directory.chats(self._db)]
@@ -92,6 +131,14 @@ class Status:
             await self._db.write(queue.put(
                 lane, f"tell:{room}:{now_ms()}", "notice", payload=json.dumps({"text": text})))
             self._wake(lane)
+
+    async def held_back(self, until: float) -> None:
+        """The hour's limit (bridge.pace) holds messages back until then (Unix seconds)."""
+        limit = self._config.whatsapp.pace_hour
+        await self.tell_admins(
+            f"{limit} messages have left in the last hour, which is the limit (whatsapp.pace_hour) "
+            "that keeps WhatsApp from banning the number. What else was written waits, in order; "
+            f"the next leaves at {datetime.fromtimestamp(until, self._zone):%H:%M}.")
 
     async def _admin_room(self, admin: str) -> str | None:
         try:
@@ -154,6 +201,25 @@ def _store_gap(chats: list[int], link: str, stretch: tuple[int, int]) -> Unit[li
         lanes.append(f"in:{chat_id}")
         yield from queue.put(f"in:{chat_id}", f"in:{record_id}", "record", record_id=record_id)
     return lanes
+
+
+def _own_phone(delivery: Delivery) -> int:
+    """When the own phone did what this event tells of (Unix ms); 0 when it is not about it."""
+    try:
+        match delivery.code:
+            case link.MESSAGE:
+                info = neonize_pb2.Message.FromString(delivery.body).Info
+                source, at = info.MessageSource, info.Timestamp
+            case link.RECEIPT:
+                receipt = neonize_pb2.Receipt.FromString(delivery.body)
+                source, at = receipt.MessageSource, receipt.Timestamp
+            case _:
+                return 0
+    except DecodeError:
+        return 0
+    if not source.IsFromMe or source.Sender.Device:
+        return 0
+    return at if at > 10**11 else at * 1000
 
 
 def _replacing(content: dict[str, Any], event: str) -> dict[str, Any]:

@@ -6,43 +6,18 @@ becomes an `unsupported` message that names its kind: the raw bytes stay in the 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
-from google.protobuf.unknown_fields import UnknownFieldSet
 
 from archive.ids import GROUP_SERVER, LID_SERVER, USER_SERVER
 from archive.model import Sender
-from waproto import e2e, neonize_pb2
+from bridge import content
+from bridge.content import Content
+from waproto import neonize_pb2
 
 # Codes of the link's events (neonize's numbering).
 HISTORY_SYNC, MESSAGE, RECEIPT, JOINED_GROUP, GROUP_INFO, UNDECRYPTABLE = 13, 17, 18, 21, 22, 44
-
-_MEDIA_FIELDS = {
-    "imageMessage": "image",
-    "videoMessage": "video",
-    "ptvMessage": "video",
-    "audioMessage": "audio",
-    "documentMessage": "document",
-    "stickerMessage": "sticker",
-}
-# Wrappers that hold the real message in `.message` (FutureProofMessage).
-_WRAPPERS = (
-    "ephemeralMessage", "viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension",
-    "documentWithCaptionMessage", "editedMessage",
-)
-# Fields that carry no content of their own; a message of only these says nothing to a reader.
-_SILENT = {
-    "senderKeyDistributionMessage", "fastRatchetKeySenderKeyDistributionMessage",
-    "messageContextInfo",
-}
-_SILENT_PROTOCOL = {  # protocol messages between devices, not between people
-    "HISTORY_SYNC_NOTIFICATION", "APP_STATE_SYNC_KEY_SHARE", "APP_STATE_SYNC_KEY_REQUEST",
-    "INITIAL_SECURITY_NOTIFICATION_SETTING_SYNC", "APP_STATE_FATAL_EXCEPTION_NOTIFICATION",
-    "PEER_DATA_OPERATION_REQUEST_MESSAGE", "PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE",
-    "LID_MIGRATION_MAPPING_SYNC",
-}
-
 
 _SENDERS = {USER_SERVER: "pn", LID_SERVER: "lid"}
 
@@ -53,20 +28,14 @@ class Malformed(Exception):
 
 @dataclass(frozen=True)
 class Incoming:
-    """A message from a group, in our words. `target` is the id of the message it quotes, edits,
-    deletes or reacts to."""
+    """A message from a group."""
 
     chat: str  # JID
     id: str
     sender: Sender
     from_me: bool
     sent_at: int  # Unix milliseconds; WhatsApp's clock has whole seconds
-    kind: str  # archive.model.RECORD_KINDS
-    text: str
-    target: str | None
-    media_name: str | None
-    media_mime: str | None
-    detail: dict[str, object]
+    content: Content
     raw: bytes  # waE2E.Message
 
 
@@ -80,40 +49,7 @@ class Undecryptable:
     sent_at: int
 
 
-@dataclass(frozen=True)
-class GroupChange:
-    """Something about a group changed: its name, its topic, its members."""
-
-    chat: str
-    sender: Sender | None
-    at: int
-    name: str | None
-    topic: str | None
-    joined: tuple[str, ...]  # JIDs
-    left: tuple[str, ...]
-    promoted: tuple[str, ...]
-    demoted: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class GroupMember:
-    """A participant of a group. role: member, admin, superadmin."""
-
-    sender: Sender
-    role: str
-
-
-@dataclass(frozen=True)
-class Group:
-    """A group as WhatsApp describes it."""
-
-    jid: str
-    name: str
-    topic: str
-    members: tuple[GroupMember, ...]
-
-
-def parse(code: int, body: bytes) -> Incoming | Undecryptable | GroupChange | Group | None:
+def parse(code: int, body: bytes) -> Incoming | Undecryptable | None:
     """One event of the link. None when it says nothing to the record (key exchange, receipts,
     direct chats, status updates). Raises Malformed when the bytes do not parse."""
     try:
@@ -122,11 +58,6 @@ def parse(code: int, body: bytes) -> Incoming | Undecryptable | GroupChange | Gr
                 return _message(neonize_pb2.Message.FromString(body))
             case 44:
                 return _undecryptable(neonize_pb2.UndecryptableMessage.FromString(body))
-            case 22:
-                return _group_change(neonize_pb2.GroupInfoEvent.FromString(body))
-            case 21:
-                joined = neonize_pb2.JoinedGroup.FromString(body)
-                return read_group(joined.GroupInfo)
             case _:
                 return None
     except DecodeError as error:
@@ -161,18 +92,6 @@ def _addresses(*candidates: neonize_pb2.JID) -> dict[str, str]:
     return found
 
 
-def read_group(info: neonize_pb2.GroupInfo) -> Group:
-    """A group's description as the library gives it."""
-    members = []
-    for part in info.Participants:
-        found = _addresses(part.JID, part.PhoneNumber, part.LID)
-        if found:
-            role = "superadmin" if part.IsSuperAdmin else "admin" if part.IsAdmin else "member"
-            members.append(GroupMember(Sender(**found), role))
-    return Group(jid(info.JID), _text(info.GroupName.Name), _text(info.GroupTopic.Topic),
-                 tuple(members))
-
-
 def _sender(source: neonize_pb2.MessageSource, push_name: str) -> Sender:
     found = _addresses(source.Sender, source.SenderAlt)
     if not found:
@@ -186,28 +105,18 @@ def _message(event: neonize_pb2.Message) -> Incoming | None:
     if source.Chat.Server != GROUP_SERVER:
         return None  # direct chats, broadcasts and status updates are not mirrored
     raw = event.Raw if event.HasField("Raw") and event.Raw.ListFields() else event.Message
-    read = _read(event.Message)
-    if read is None:
+    said = content.read(event.Message)
+    if said is None:
         return None
+    if event.IsViewOnce or event.IsViewOnceV2 or event.IsViewOnceV2Extension:
+        said.detail["view_once"] = True  # the library has opened the wrapper that said so
     if not info.ID or not source.Chat.User:
         raise Malformed(f"a message in {jid(source.Chat) or 'no chat'} without an id of its own")
-    kind, text, target, name, mime, detail = read
     return Incoming(
         chat=jid(source.Chat), id=_text(info.ID), sender=_sender(source, info.Pushname),
-        from_me=source.IsFromMe, sent_at=_milliseconds(info.Timestamp), kind=kind, text=text,
-        target=target, media_name=name, media_mime=mime, detail=detail,
+        from_me=source.IsFromMe, sent_at=_milliseconds(info.Timestamp), content=said,
         raw=raw.SerializeToString(),
     )
-
-
-def reread(event: Incoming, message: e2e.Message) -> Incoming | None:
-    """The same event with another message inside: what was sealed."""
-    read = _read(message)
-    if read is None:
-        return None
-    kind, text, target, name, mime, detail = read
-    return replace(event, kind=kind, text=text, target=target, media_name=name, media_mime=mime,
-                   detail=detail)
 
 
 def _milliseconds(timestamp: int) -> int:
@@ -215,128 +124,9 @@ def _milliseconds(timestamp: int) -> int:
     return timestamp if timestamp > 10**11 else timestamp * 1000
 
 
-def unwrap(message: e2e.Message) -> e2e.Message:
-    """The innermost message, without the wrappers that mark it ephemeral, view-once, edited…"""
-    for _ in range(8):  # a hostile sender may nest without end
-        if message.HasField("deviceSentMessage"):
-            message = message.deviceSentMessage.message
-            continue
-        for wrapper in _WRAPPERS:
-            if message.HasField(wrapper):
-                message = getattr(message, wrapper).message
-                break
-        else:
-            return message
-    return message
-
-
 def _text(value: str | bytes) -> str:
     """A protobuf string; one that is not UTF-8 comes as bytes (proto2 lets it pass)."""
     return value if isinstance(value, str) else value.decode("utf-8", "replace")
-
-
-def _read(message: e2e.Message) -> _Read | None:
-    """`_content` of a message, whatever its texts are."""
-    try:
-        read = _content(unwrap(message))
-    except TypeError:  # texts and bytes do not mix
-        return "unsupported", "", None, None, None, {"field": "unreadable text"}
-    if read is None:
-        return None
-    kind, text, *rest, detail = read
-    target, name, mime = (value if value is None else _text(value) for value in rest)
-    return kind, _text(text), target, name, mime, detail
-
-
-_Read = tuple[str, str, str | None, str | None, str | None, dict[str, object]]
-
-
-def _content(message: e2e.Message) -> _Read | None:
-    """(kind, text, target, media name, media mime, detail) of an unwrapped message."""
-    fields = [f.name for f, _ in message.ListFields() if f.name not in _SILENT]
-    if not fields:
-        # A kind younger than this library has only fields that it does not know.
-        unknown = [f.field_number for f in UnknownFieldSet(message)]
-        detail: dict[str, object] = {"field": f"field {unknown[0]}"} if unknown else {}
-        return ("unsupported", "", None, None, None, detail) if unknown else None
-    field = fields[0]
-    match field:
-        case "conversation":
-            return "text", message.conversation, None, None, None, {}
-        case "extendedTextMessage":
-            body = message.extendedTextMessage
-            detail, target = _context(body.contextInfo)
-            return "text", body.text, target, None, None, detail
-        case _ if field in _MEDIA_FIELDS:
-            return _media(field, message)
-        case "locationMessage" | "liveLocationMessage":
-            return _location(getattr(message, field))
-        case "reactionMessage":
-            body = message.reactionMessage
-            return "reaction", body.text, body.key.ID, None, None, {}
-        case "protocolMessage":
-            return _protocol(message.protocolMessage)
-        case "secretEncryptedMessage":
-            target = message.secretEncryptedMessage.targetMessageKey.ID
-            return "unsupported", "", target or None, None, None, {"field": field}
-        case _:
-            return "unsupported", "", None, None, None, {"field": field}
-
-
-def _media(field: str, message: e2e.Message) -> _Read:
-    body = getattr(message, field)
-    detail, target = _context(body.contextInfo)
-    for key in ("width", "height", "seconds"):
-        value = getattr(body, key, 0)
-        if value:
-            detail[key] = value
-    detail["size"] = body.fileLength
-    name = getattr(body, "fileName", "") or getattr(body, "title", "")
-    caption = getattr(body, "caption", "")
-    return _MEDIA_FIELDS[field], caption, target, name or None, body.mimetype or None, detail
-
-
-def _location(body: e2e.LocationMessage) -> _Read:
-    detail, target = _context(body.contextInfo)
-    detail["latitude"] = round(body.degreesLatitude, 7)
-    detail["longitude"] = round(body.degreesLongitude, 7)
-    words = [getattr(body, key, "") for key in ("name", "address", "caption")]
-    return "location", "\n".join(w for w in words if w), target, None, None, detail
-
-
-def _protocol(body: e2e.ProtocolMessage) -> _Read | None:
-    if not body.HasField("type"):  # younger than this library, or it would read as REVOKE
-        return "unsupported", "", None, None, None, {"field": "protocolMessage of a new type"}
-    name = e2e.ProtocolMessage.Type.Name(body.type)
-    match name:
-        case "REVOKE":
-            return "deletion", "", body.key.ID, None, None, {}
-        case "MESSAGE_EDIT":
-            read = _content(unwrap(body.editedMessage))
-            text = read[1] if read else ""
-            return "edit", text, body.key.ID, None, None, {}
-        case _ if name in _SILENT_PROTOCOL:
-            return None
-        case _:
-            return "unsupported", "", None, None, None, {"field": f"protocolMessage {name}"}
-
-
-def _context(context: e2e.ContextInfo) -> tuple[dict[str, object], str | None]:
-    """What a message says about others: the quoted message's id and words, and who is mentioned."""
-    detail: dict[str, object] = {}
-    if context.mentionedJID:
-        detail["mentions"] = list(context.mentionedJID)
-    if context.isForwarded:
-        detail["forwarded"] = True
-    if not context.stanzaID:
-        return detail, None
-    quoted = _content(unwrap(context.quotedMessage)) if context.HasField("quotedMessage") else None
-    detail["quote"] = {
-        "sender": context.participant,
-        "text": (quoted[1][:500] if quoted else ""),
-        "kind": quoted[0] if quoted else "",
-    }
-    return detail, context.stanzaID
 
 
 def _undecryptable(event: neonize_pb2.UndecryptableMessage) -> Undecryptable | None:
@@ -345,20 +135,6 @@ def _undecryptable(event: neonize_pb2.UndecryptableMessage) -> Undecryptable | N
         return None
     return Undecryptable(jid(source.Chat), _text(event.Info.ID),
                          _sender(source, event.Info.Pushname), _milliseconds(event.Info.Timestamp))
-
-
-def _group_change(event: neonize_pb2.GroupInfoEvent) -> GroupChange:
-    return GroupChange(
-        chat=jid(event.JID),
-        sender=sender_of_jid(jid(event.Sender)),
-        at=_milliseconds(int(event.Timestamp)),
-        name=_text(event.Name.Name) if event.HasField("Name") else None,
-        topic=_text(event.Topic.Topic) if event.HasField("Topic") else None,
-        joined=tuple(jid(j) for j in event.Join),
-        left=tuple(jid(j) for j in event.Leave),
-        promoted=tuple(jid(j) for j in event.Promote),
-        demoted=tuple(jid(j) for j in event.Demote),
-    )
 
 
 def dump_detail(detail: dict[str, object]) -> str | None:

@@ -6,6 +6,7 @@ what stands before something that was sent earlier is out of order.
 """
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -36,9 +37,10 @@ class Comparison:
             vars(self).values(), vars(other).values(), strict=True)))
 
 
-def expected(sent: Sequence[Played]) -> list[Token]:
+def expected(sent: Sequence[Played], names: Iterable[str] = ()) -> list[Token]:
     """The tokens that a group's messages should have, in the order they were sent. A message that
-    was deleted is expected as a deleted one; the deletion itself is no message."""
+    was deleted is expected as a deleted one; the deletion itself is no message. `names`: of people
+    who are mentioned: a phone sends an address behind the "@", a reader sees the name."""
     deleted = {p.target_id for p in sent if p.kind == "delete"}
     tokens = []
     for played in sent:
@@ -51,22 +53,37 @@ def expected(sent: Sequence[Played]) -> list[Token]:
             words = ""
         else:
             words = played.text[:2000] if len(played.text) > LONG else played.text
-        tokens.append((played.sender, kind, words))
+        tokens.append((played.sender, kind, _nameless(words, names)))
     return tokens
 
 
-async def read_tokens(reader: Reader, events: Iterable[dict[str, Any]], prefix: str) -> list[Token]:
+def _nameless(words: str, names: Iterable[str]) -> str:
+    """The words with the same mark for everybody who is mentioned."""
+    if "@" not in words:
+        return words
+    for name in sorted(names, key=len, reverse=True):
+        words = words.replace(f"@{name}", "@…")
+    return re.sub(r"@\+?[0-9]{5,20}", "@…", words)
+
+
+async def read_tokens(reader: Reader, events: Iterable[dict[str, Any]], prefix: str,
+                      names: Iterable[str] = ()) -> list[Token]:
     """The tokens of a room's events by ghosts (localparts that begin with `prefix`)."""
-    tokens = []
+    tokens: list[Token] = []
     for event in events:
         sender = event["sender"].removeprefix("@").partition(":")[0]
-        if event["type"] != "m.room.message" or not sender.startswith(prefix):
+        if event["type"] not in ("m.room.message", "m.sticker") or not sender.startswith(prefix):
             continue
         number = sender.removeprefix(prefix)
         content = event["content"]
-        if not content:  # redacted
+        if content and event["type"] == "m.sticker":
+            digest = await reader.file_sum(content["url"])
+            tokens.append((number, "sticker", f"{digest} "))
+        elif not content:  # redacted
             tokens.append((number, "deleted", ""))
         elif content.get("m.relates_to", {}).get("rel_type") == "m.replace":
+            if content["msgtype"] == "m.notice":
+                continue  # a message that could not be read has followed
             tokens.append((number, "edit", content["m.new_content"]["body"]))
         elif content["msgtype"] in _MEDIA:
             if content.get("filename", content["body"]) == "message.txt":
@@ -83,7 +100,7 @@ async def read_tokens(reader: Reader, events: Iterable[dict[str, Any]], prefix: 
             body = content["body"]
             long = body.endswith("in the attached file.]")
             tokens.append((number, "text", body[:2000] if long else body))
-    return tokens
+    return [(number, kind, _nameless(words, names)) for number, kind, words in tokens]
 
 
 def compare(wanted: Sequence[Token], found: Sequence[Token]) -> Comparison:

@@ -160,7 +160,7 @@ class Demo:
     async def _settle(self, officer: Reader) -> None:
         """Wait until all is there, or nothing new comes; then count."""
         sent = [played for player in self._players for played in player.sent()]
-        wanted = {jid: compare.expected([p for p in sent if p.group == jid])
+        wanted = {jid: compare.expected([p for p in sent if p.group == jid], self._names())
                   for jid in self._groups}
         last, quiet = -1, time.monotonic()
         result = compare.Comparison()
@@ -178,12 +178,16 @@ class Demo:
                   "order")
         self.counts = {"groups": len(self._groups), **vars(result)}
 
+    def _names(self) -> list[str]:
+        return [phone.name for phone in self.office.emulator.phones.values() if phone.name]
+
     async def _compare(self, officer: Reader, wanted: dict[str, list[compare.Token]]
                        ) -> compare.Comparison:
         result = compare.Comparison()
         prefix = self.office.config.bridge.ghost_prefix
         for jid, group in self._groups.items():
-            found = await compare.read_tokens(officer, await officer.events(group.room), prefix)
+            found = await compare.read_tokens(
+                officer, await officer.events(group.room), prefix, self._names())
             result += compare.compare(wanted[jid], found)
         return result
 

@@ -172,6 +172,7 @@ class Office:
                        "port": free_port(), "admins": people[:1], "staff": people[1:]},
             "bot": {"as_token": init.new_token(), "hs_token": init.new_token()},
             "web": {"port": free_port()},
+            "whatsapp": {"pace_minute": 0, "pace_hour": 0},  # the emulator bans nobody for haste
         }
         for section, keys in self._settings.items():
             values.setdefault(section, {}).update(keys)

@@ -5,13 +5,15 @@ import argparse
 import asyncio
 import dataclasses
 import json
+import time
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from archive import messages, queue
-from archive.db import open_database
+from archive import messages, queue, settings
+from archive.db import Database, open_database
 from archive.model import QueueRow
+from bridge import line
 from config import Config, load
 
 MEANING = {
@@ -38,12 +40,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def status(config: Config) -> dict[str, Any]:
-    """`waiting`: rows to be carried; `lanes`: lanes that hold some; `stuck`: rows that need a
-    person; `record`: counts of the record. Raises ArchiveError."""
+    """`line`: how the line to WhatsApp is; `waiting`: rows to be carried; `lanes`: lanes that hold
+    some; `stuck`: rows that need a person; `record`: counts of the record. Raises ArchiveError."""
     db = await open_database(config.database_url)
     try:
         stuck: list[QueueRow] = await queue.stuck(db)
         return {
+            "line": await _line(db, config),
             "waiting": await queue.depth(db),
             "lanes": {"to Matrix": len(await queue.lanes(db, "in:")),
                       "to WhatsApp": len(await queue.lanes(db, "out:"))},
@@ -54,9 +57,19 @@ async def status(config: Config) -> dict[str, Any]:
         await db.close()
 
 
+async def _line(db: Database, config: Config) -> dict[str, Any]:
+    """What the bridge last knew: a sentence that says what to do, and its facts."""
+    known = await settings.get(db, line.setting(config.whatsapp.name))
+    if known is None:
+        return {"sentence": "The bridge has not run yet: start it with `daftar run`."}
+    found = line.Line.load(known)
+    text = line.sentence(found, ZoneInfo(config.timezone), int(time.time() * 1000))
+    return {"sentence": text, **dataclasses.asdict(found)}
+
+
 def as_text(found: dict[str, Any], zone: ZoneInfo) -> str:
     """A few lines for a person."""
-    lines = [f"Waiting to be carried: {found['waiting']}"]
+    lines = [found["line"]["sentence"], f"Waiting to be carried: {found['waiting']}"]
     lines += [f"  groups with something to go {way}: {count}"
               for way, count in found["lanes"].items() if count]
     lines += [f"Stuck: {len(found['stuck'])}"]

@@ -86,6 +86,11 @@ def test_a_wrong_line_is_named(tmp_path: Path, more: str, told: str) -> None:
     ("  as_token: [s3cret]", "bridge.as_token must be text, not what stands there"),
     ("  as_token: a\n  ghost_name: '{nam}'", "bridge.ghost_name may only use the fields {name}"),
     ("  as_token: a\n  relay: '{name'", "bridge.relay may only use the fields {name}, {text}"),
+    ("  as_token: a\n  join_members: some", "bridge.join_members must be lazily or all"),
+    ("  as_token: a\n  spaces: Makran", "bridge.spaces must be a list of rules, not 'Makran'"),
+    ("  as_token: a\n  spaces: [{space: Makran}]", "bridge.spaces[0].groups is missing"),
+    ("  as_token: a\n  spaces: [{space: M, groups: ['*'], x: 1}]",
+     "bridge.spaces[0].x is not a known key"),
     ("  as_token: a\n  bot: Whats App", "bridge.bot must be made of lower case letters"),
     ("  as_token: a\n  ghost_prefix: ''", "bridge.ghost_prefix must be made of"),
 ])
@@ -125,6 +130,13 @@ def test_a_secret_in_a_file_of_its_own(tmp_path: Path) -> None:
     both = GOOD.replace("as_token: a", "as_token: a\n  as_token_file: token")
     assert "give either bridge.as_token or bridge.as_token_file" in refusal(tmp_path, both)
     assert "web.host_file is not a known key" in refusal(tmp_path, GOOD + "web: {host_file: x}\n")
+
+
+def test_rules_for_spaces(tmp_path: Path) -> None:
+    rules = "[{space: Makran, groups: ['*Kech*', 120363000000000001@g.us]}]"
+    read = load(tmp_path, GOOD.replace("as_token: a", f"as_token: a\n  spaces: {rules}"))
+    assert read.bridge.spaces == (
+        config.SpaceRule("Makran", ("*Kech*", "120363000000000001@g.us")),)
 
 
 def test_the_environment_wins(tmp_path: Path) -> None:

@@ -32,7 +32,8 @@ _URL = re.compile(r"https?://[^\s<>\"'\u200e\u200f\u202a-\u202e\u2066-\u2069]{3,
 KINDS = {
     "text": "Message", "image": "Picture", "video": "Video", "audio": "Voice or sound",
     "document": "Document", "sticker": "Sticker", "location": "Location", "contact": "Contact card",
-    "poll": "Poll", "unsupported": "Unsupported message", "edit": "Edit", "deletion": "Deletion",
+    "poll": "Poll", "event": "Event", "vote": "Vote", "pin": "Pinned message",
+    "unsupported": "Unsupported message", "edit": "Edit", "deletion": "Deletion",
     "reaction": "Reaction", "notice": "Notice", "gap": "Possible gap",
 }
 ORIGINS = {
@@ -43,7 +44,8 @@ ADDRESSES = {"pn": "WhatsApp number", "lid": "WhatsApp LID", "mxid": "Matrix id"
 _FACTS = {
     "size": "size said to be (bytes)", "width": "width (pixels)", "height": "height (pixels)",
     "seconds": "length (seconds)", "field": "WhatsApp's name of the kind",
-    "started_at": "from (ms)", "ended_at": "to (ms)",
+    "started_at": "from (ms)", "ended_at": "to (ms)", "starts_at": "begins (ms)",
+    "ends_at": "ends (ms)", "expires": "disappears from phones after (seconds)",
 }
 NAME_KINDS = {
     "push": "chosen by the sender", "contact": "from the phone's contacts",

@@ -18,7 +18,8 @@ STATES = ("starting", "qr", "connected", "disconnected", "logged_out", "replaced
 RESTING = ("logged_out", "replaced", "banned", "outdated", "failed")
 
 # Event codes of neonize 0.5.2 (neonize.events.EVENT_TO_INT) that carry content.
-HISTORY_SYNC, MESSAGE, JOINED_GROUP, GROUP_INFO, PICTURE, UNDECRYPTABLE = 13, 17, 21, 22, 23, 44
+HISTORY_SYNC, MESSAGE, RECEIPT, JOINED_GROUP, GROUP_INFO, PICTURE, UNDECRYPTABLE = (
+    13, 17, 18, 21, 22, 23, 44)
 
 # Exit codes of the child.
 EXIT_CLEAN, EXIT_LIBRARY, EXIT_RETRY, EXIT_JOURNAL, EXIT_LOCKED, EXIT_UNSCANNED = 0, 3, 4, 5, 6, 7
@@ -26,6 +27,10 @@ EXIT_CLEAN, EXIT_LIBRARY, EXIT_RETRY, EXIT_JOURNAL, EXIT_LOCKED, EXIT_UNSCANNED 
 
 class LinkError(Exception):
     """It did not happen, for certain: a message was not sent. The text says why."""
+
+
+class LinkDown(LinkError):
+    """It did not happen because the connection is down just now, and comes back by itself."""
 
 
 class LinkUnsure(Exception):
@@ -63,3 +68,4 @@ class LinkState:
     # After an unclean stop, on the first state of the new process: (from, to) in Unix ms. WhatsApp
     # may have been told "received" for messages of that time that never reached the journal.
     unclean: tuple[int, int] | None = None
+    until: int = 0  # banned: Unix ms when it ends, 0 when WhatsApp does not say

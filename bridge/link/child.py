@@ -28,6 +28,7 @@ from bridge.link import (
     EXIT_RETRY,
     EXIT_UNSCANNED,
     MESSAGE,
+    RECEIPT,
     RESTING,
     frames,
     library,
@@ -44,6 +45,7 @@ FLUSH = 1.0  # seconds an acknowledged row may stay
 QUIET = 0.3  # seconds without a callback after which none is to come
 STOP_LIMIT = 12.0  # seconds a stop may take before the process ends itself
 OUTDATED = "WhatsApp no longer accepts this version of its library: update Daftar"
+PHONE_SEEN = 600.0  # seconds between two signs of the own phone that are handed on
 THREADS = 16  # one is neonize's for good; a send, four transfers and small calls share the rest
 
 
@@ -63,6 +65,7 @@ class Child:
         self._woken = False
         self._busy_at = 0.0  # monotonic time of the latest callback
         self._in_callback = False
+        self._phone_seen = -PHONE_SEEN  # monotonic time of the phone's last sign handed on
 
     async def run(self) -> int:
         """Live until the parent says stop, the pipe closes or there is nothing to go on with."""
@@ -165,12 +168,12 @@ class Child:
         self._in_callback = True
         try:
             body = ctypes.string_at(binary, size)
-            if code in library.JOURNALLED:
+            if code in library.JOURNALLED or (code == RECEIPT and self._of_phone(body)):
                 reached("link1-before-journal")
                 self._journal.append(code, body, _now(), self._sent_at(code, body))
                 reached("link1-journalled")
                 self._wake()
-            else:
+            elif code != RECEIPT:
                 self._loop.call_soon_threadsafe(self._on_signal, code, body)
         except BaseException as error:
             os.write(2, f"a WhatsApp event was not written to the journal: {error!r}\n".encode())
@@ -178,6 +181,20 @@ class Child:
         finally:
             self._busy_at = time.monotonic()
             self._in_callback = False
+
+    def _of_phone(self, body: bytes) -> bool:
+        """Whether a receipt is a sign of the own phone that is worth telling. The phone is device
+        0 of our account; what it reads and plays, every linked device hears of."""
+        if time.monotonic() - self._phone_seen < PHONE_SEEN:
+            return False
+        try:
+            source = self._library.pb.Receipt.FromString(body).MessageSource
+        except self._library.DecodeError:
+            return False
+        if not source.IsFromMe or source.Sender.Device:
+            return False
+        self._phone_seen = time.monotonic()
+        return True
 
     def _sent_at(self, code: int, body: bytes) -> int | None:
         """When a message was sent (ms), for the journal's sense of how far behind we are."""
@@ -240,7 +257,8 @@ class Child:
             case library.TEMPORARY_BAN:
                 ban = pb.TemporaryBan.FromString(body)
                 reason = pb.TemporaryBan.TempBanReason.Name(ban.Code).lower().replace("_", " ")
-                self._set_state("banned", f"WhatsApp has blocked this number for a time: {reason}")
+                self._set_state("banned", f"WhatsApp has blocked this number for a time: {reason}",
+                                until=_ban_end(ban.Expire))
             case library.CLIENT_OUTDATED:
                 self._set_state("outdated", OUTDATED)
 
@@ -283,12 +301,14 @@ class Child:
         self._set_state("disconnected", detail)
         self._end(EXIT_RETRY)
 
-    def _set_state(self, state: str, detail: str, unclean: tuple[int, int] | None = None) -> None:
+    def _set_state(self, state: str, detail: str, unclean: tuple[int, int] | None = None,
+                   until: int = 0) -> None:
         if self._state[0] in RESTING or (state, detail) == self._state:
             return  # "disconnected" follows every refusal and would hide it
         self._state = (state, detail)
         self._writer.write(frames.encode("state", {"state": state, "detail": detail,
-                                                   "since": _now(), "unclean": unclean}))
+                                                   "since": _now(), "unclean": unclean,
+                                                   "until": until}))
 
     def _wake(self) -> None:
         """From any thread: there is something new to deliver."""
@@ -388,6 +408,13 @@ class Child:
 
 async def _nothing(_client: Any, _event: Any) -> None:
     """neonize subscribes to the events that have a handler; ours is _on_event."""
+
+
+def _ban_end(expire: int) -> int:
+    """Unix ms when a ban ends; 0 when it has no end. WhatsApp gives seconds from now; whatsmeow
+    makes a duration of them, which Go counts in nanoseconds."""
+    seconds = expire / 1e9 if expire >= 1e9 else expire
+    return _now() + int(seconds * 1000) if expire > 0 else 0
 
 
 def _now() -> int:

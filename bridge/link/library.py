@@ -23,6 +23,7 @@ from bridge.link import (
     JOINED_GROUP,
     MESSAGE,
     PICTURE,
+    RECEIPT,
     UNDECRYPTABLE,
     LinkError,
 )
@@ -31,12 +32,13 @@ SESSION = "session.sqlite"  # in the link's folder, which is the child's working
 KINDS = {"image": "MediaImage", "sticker": "MediaImage", "video": "MediaVideo",
          "audio": "MediaAudio", "document": "MediaDocument"}
 
-# Events of content go to the journal; the others only move the link's state. Receipts (18) are not
-# subscribed: 300 members of a group send 300 of them for every message, and nobody reads them.
+# Events of content go to the journal; the others only move the link's state. Of the receipts only
+# the own phone's go there, now and then: others' are many (300 members of a group send 300 of them
+# for every message), and nobody reads them.
 JOURNALLED = frozenset({HISTORY_SYNC, MESSAGE, JOINED_GROUP, GROUP_INFO, PICTURE, UNDECRYPTABLE})
 (PAIR_STATUS, CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED, LOGGED_OUT, STREAM_REPLACED,
  TEMPORARY_BAN, CONNECT_FAILURE, CLIENT_OUTDATED, STREAM_ERROR, DISCONNECTED) = range(2, 13)
-SUBSCRIBED = JOURNALLED | frozenset(range(2, 13))
+SUBSCRIBED = JOURNALLED | frozenset(range(2, 13)) | {RECEIPT}
 
 # Beginnings of whatsmeow's errors that are raised before anything is written to the socket, or
 # that are WhatsApp's own refusal. Everything else may have been sent.

@@ -21,6 +21,7 @@ from bridge.link import (
     EXIT_UNSCANNED,
     RESTING,
     Delivery,
+    LinkDown,
     LinkError,
     LinkState,
     LinkUnsure,
@@ -177,12 +178,18 @@ class Link:
     async def _call(self, method: str, head: Mapping[str, Any] | None = None, body: bytes = b"",
                     limit: float | None = CALL_LIMIT) -> tuple[dict[str, Any], bytes]:
         if self._pipe is None or self._stopping:
-            raise LinkError("the WhatsApp process is not running")
+            raise self._refusal("the WhatsApp process is not running")
         call = self._pipe.call(method, head or {}, body)
         try:
             return await asyncio.wait_for(call, limit)
         except TimeoutError:
             raise LinkError(f"WhatsApp did not answer ({method}) within {limit:.0f} s") from None
+        except LinkError as error:
+            raise self._refusal(str(error)) from error
+
+    def _refusal(self, text: str) -> LinkError:
+        down = self.state.state in ("starting", "disconnected")
+        return LinkDown(text) if down else LinkError(text)
 
     async def _wait_for(self, state: str) -> None:
         async with self._changed:
@@ -292,7 +299,8 @@ class Link:
     def _take_state(self, frame: frames.Frame, pipe: Pipe) -> None:
         head = frame.head
         unclean = (head["unclean"][0], head["unclean"][1]) if head["unclean"] else None
-        self._change(LinkState(head["state"], head["detail"], head["since"], unclean), pipe)
+        self._change(LinkState(head["state"], head["detail"], head["since"], unclean,
+                               head.get("until", 0)), pipe)
 
     def _note(self, state: str, detail: str) -> None:
         self._change(LinkState(state, detail, _now()), None)

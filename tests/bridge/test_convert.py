@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.model import Record
-from bridge import convert
-from bridge.convert import File, Quote
+from bridge import compose, convert
+from bridge.compose import Quote
+from bridge.convert import File
 from waproto import e2e
 
 
@@ -26,16 +27,6 @@ def record(**changes: object) -> Record:
 def size(content: object) -> int:
     """Bytes as the homeserver counts them."""
     return len(json.dumps(content, ensure_ascii=False).encode())
-
-
-@pytest.mark.parametrize("text, formatted", [
-    ("plain", None), ("2*3*4 and a_b_c", None), ("*bold*", "<strong>bold</strong>"),
-    ("_a_ ~b~", "<em>a</em> <del>b</del>"), ("```x *y*```", "<code>x *y*</code>"),
-    ("*<b>*", "<strong>&lt;b&gt;</strong>"), ("*a*\nb", "<strong>a</strong><br>b"),
-    ("* no bold *", None), ("**", None), ("*اردو*", "<strong>اردو</strong>"), ("*a\nb*", None),
-])
-def test_formatting(text, formatted):
-    assert convert.to_html(text) == formatted
 
 
 @settings(max_examples=60, deadline=None)
@@ -76,12 +67,12 @@ def test_a_caption_beyond_one_event_follows_in_a_file():
 def test_a_quotation_of_ours_is_cut_to_what_it_is_about():
     long = Quote("AC00", "77@lid", "x" * 50_000, e2e.Message(
         conversation="x" * 50_000).SerializeToString())
-    message = convert.text_message("yes", long)
+    message = compose.text_message("yes", long)
     assert message.ByteSize() < 3_000
     inner = e2e.ContextInfo(stanzaID="AB", quotedMessage=e2e.Message(conversation="older"))
     raw = e2e.Message(extendedTextMessage=e2e.ExtendedTextMessage(
         text="answer", contextInfo=inner)).SerializeToString()
-    context = convert.text_message(
+    context = compose.text_message(
         "yes", Quote("AC00", "77@lid", "answer", raw)).extendedTextMessage.contextInfo
     assert context.quotedMessage.extendedTextMessage.text == "answer"
     assert not context.quotedMessage.extendedTextMessage.HasField("contextInfo")
@@ -91,8 +82,8 @@ def test_a_quotation_of_ours_is_cut_to_what_it_is_about():
     ("Ayesha Khan", "*Ayesha Khan*: x"), ("a*b\n_c_", "*a b c*: x"), ("  ", "*?*: x"),
     ("\u202eabc\u2066", "*abc*: x"), ("{0} {text}", "*{0} {text}*: x")])
 def test_a_relayed_line_keeps_its_shape(name, line):
-    assert convert.relay_text("*{name}*: {text}", name, "x") == line
+    assert compose.relay_text("*{name}*: {text}", name, "x") == line
 
 
 def test_a_text_may_hold_what_templates_use():
-    assert convert.relay_text("*{name}*: {text}", "A", "{name} {x} %s") == "*A*: {name} {x} %s"
+    assert compose.relay_text("*{name}*: {text}", "A", "{name} {x} %s") == "*A*: {name} {x} %s"

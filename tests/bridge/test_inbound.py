@@ -258,8 +258,9 @@ async def test_a_place_is_a_place(town):
 
 
 @pytest.mark.parametrize("message, words", [
-    (e2e.Message(pollCreationMessage=e2e.PollCreationMessage(name="Date?")), "Sent a poll."),
-    (e2e.Message(contactMessage=e2e.ContactMessage(displayName="Gul")), "Sent a contact card."),
+    (e2e.Message(sendPaymentMessage=e2e.SendPaymentMessage()), "Sent a payment."),
+    (e2e.Message(encReactionMessage=e2e.EncReactionMessage(encIV=b"x")),
+     "Sent an encrypted reaction."),
     (e2e.Message(interactiveMessage=e2e.InteractiveMessage()), "(interactiveMessage)"),
     (e2e.Message.FromString(b"\xf2\x7d\x03abc"), "(field 2014)"),  # of a later version
 ])

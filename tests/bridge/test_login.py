@@ -70,7 +70,8 @@ async def test_a_phone_is_linked_by_qr_and_unlinked_and_linked_by_code(fresh):
 
     await fresh.emulator.scan(fresh.department, code)
     await told(fresh, "Connected to WhatsApp.")
-    assert (await fresh.ask("!wa status")).startswith("Connected to WhatsApp. Waiting to be")
+    assert (await fresh.ask("!wa status")).startswith(
+        "Connected to WhatsApp. The phone was last seen")
     room = await fresh.admin_room()
 
     async def code_is_gone():

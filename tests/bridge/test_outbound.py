@@ -144,7 +144,7 @@ async def test_a_reaction_to_what_the_departments_phone_said(town):
     ("m.image", "image", "image/jpeg", "map.jpg"),
     ("m.file", "document", "application/pdf", "order 12.pdf"),
     ("m.video", "video", "video/mp4", "visit.mp4"),
-    ("m.audio", "document", "audio/ogg", "voice.ogg")])  # so that the name can stand below it
+    ("m.audio", "document", "audio/flac", "voice.flac")])  # no sound that phones play
 async def test_a_file_arrives_byte_for_byte(town, msgtype, kind, mime, name):
     place = await town.group()
     data = attachments.picture(name) if kind == "image" else secrets.token_bytes(50_000)
@@ -233,6 +233,20 @@ async def test_nothing_under_a_case_card_leaves(town):
         "msgtype": "m.image", "url": url, "body": "proof.jpg",
         "m.relates_to": {"rel_type": "m.thread", "event_id": card, "is_falling_back": True,
                          "m.in_reply_to": {"event_id": written}}})
+    thread = {"m.relates_to": {"rel_type": "m.thread", "event_id": card}}
+    await secretary.send(place.room, {
+        "msgtype": "m.audio", "url": url, "body": "v.ogg", "info": {"mimetype": "audio/ogg"},
+        **thread})
+    await secretary.send(place.room, {"url": url, "body": "!", **thread}, "m.sticker")
+    asked = await secretary.send(place.room, {"org.matrix.msc3381.poll.start": {
+        "question": {"body": "Suspend him?"}, "answers": [
+            {"id": "y", "org.matrix.msc1767.text": "yes"},
+            {"id": "n", "org.matrix.msc1767.text": "no"}]}, **thread},
+        "org.matrix.msc3381.poll.start")
+    await officer.send(place.room, {
+        "m.relates_to": {"rel_type": "m.reference", "event_id": asked},
+        "org.matrix.msc3381.poll.response": {"answers": ["y"]}},
+        "org.matrix.msc3381.poll.response")
     await officer.say(place.room, "About the card, on the main line", reply_to=card)
     await officer.say(place.room, "About the thread, on the main line", reply_to=written)
     # A message of the group, quoted inside the case's thread, stays inside all the same.
@@ -265,7 +279,7 @@ async def test_a_ghosts_words_do_not_go_back(town):
 async def test_a_notice_about_the_group_is_no_message_to_quote(town):
     place = await town.group(enter=True)
     await town.emulator.set_role(place.group, place.phones[1], "admin")
-    notice = await place.shown(match=lambda e: "is now an admin" in body(e))
+    notice = await place.shown(match=lambda e: "an admin" in body(e))
     await town.secretary.say(place.room, "Congratulations", reply_to=notice["event_id"])
     seen = await place.seen(lambda seen: seen.from_device)
     assert (seen.text, seen.quoted_id) == (SECRETARY + "Congratulations", None)
@@ -286,14 +300,14 @@ async def test_a_notice_about_the_group_is_no_message_to_quote(town):
      "not sent to WhatsApp"),
     ("m.room.message", {"msgtype": "m.file", "body": "x.pdf", "url": "http://elsewhere/x"},
      "not sent to WhatsApp"),
-    ("m.room.message", {"msgtype": "m.location", "body": "here", "geo_uri": "geo:1,2"},
-     "m.location"),
-    ("m.sticker", {"body": "hello", "url": "mxc://daftar.localhost/x"}, "a sticker"),
+    ("m.room.message", {"msgtype": "m.location", "body": "here", "geo_uri": "geo:91,2"},
+     "no coordinates"),
     ("m.room.encrypted", {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "x"},
      "an encrypted message"),
-    ("org.matrix.msc3381.poll.start", {"body": "When?"}, "a poll"),
-], ids=["encrypted-file", "too-large", "missing", "elsewhere", "place", "sticker", "encrypted",
-        "poll"])
+    ("org.matrix.msc3381.poll.start", {"body": "When?"}, "2 to 12 different options"),
+    ("org.matrix.msc3381.poll.end", {"body": "Ended"}, "the end of a poll"),
+], ids=["encrypted-file", "too-large", "missing", "elsewhere", "place", "encrypted", "poll",
+        "poll-end"])
 async def test_what_cannot_be_sent_is_answered(town, kind, content, words):
     place = await town.group()
     event = await town.secretary.send(place.room, content, kind)
@@ -311,21 +325,6 @@ async def test_what_others_wrote_cannot_be_changed_from_here(town):
     await place.seen(lambda seen: seen.from_device)
     forged = await town.officer.edit(place.room, event, "The date is the 6th")
     await place.notice(forged, "only the author")
-    assert [seen.kind for seen in place.left()] == ["text"]
-
-
-async def test_an_edit_that_whatsapp_would_ignore_is_refused(town):
-    place = await town.group()
-    event = await town.secretary.say(place.room, "an old message")
-    await place.seen(lambda seen: seen.from_device)
-    record = await place.stored(event)
-
-    def age():
-        yield "UPDATE record SET sent_at = sent_at - 1800000 WHERE id = ?", (record.id,)
-
-    await town.db.write(age())
-    edit = await town.secretary.edit(place.room, event, "a new text")
-    await place.notice(edit, "older than 20 minutes")
     assert [seen.kind for seen in place.left()] == ["text"]
 
 

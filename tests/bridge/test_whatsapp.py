@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive.model import Sender
-from bridge import whatsapp
+from bridge import described, whatsapp
+from bridge.content import Content
 from bridge.whatsapp import Incoming, Malformed
 from tests.bridge import wire
 from waproto import common, e2e, neonize_pb2
@@ -22,6 +23,11 @@ def read(content: str | e2e.Message, **who: object) -> Incoming | None:
         CHAT, "AC01", content, **{"pn": "923007001001", **who}))
     assert found is None or isinstance(found, Incoming)
     return found
+
+
+def said(message: e2e.Message) -> Content:
+    """What it says, read."""
+    return read(message).content
 
 
 def test_a_sender_has_every_address_that_is_given():
@@ -40,14 +46,14 @@ def test_times_come_in_seconds_or_milliseconds_and_are_kept_in_milliseconds():
 def test_wrappers_are_opened(wrapper):
     inner = e2e.Message(conversation="inside")
     wrapped = e2e.Message(**{wrapper: e2e.FutureProofMessage(message=inner)})
-    assert (read(wrapped).kind, read(wrapped).text) == ("text", "inside")
+    assert (said(wrapped).kind, said(wrapped).text) == ("text", "inside")
 
 
 def test_a_nest_without_end_is_not_followed_to_its_end():
     message = e2e.Message(conversation="deep")
     for _ in range(40):
         message = e2e.Message(viewOnceMessage=e2e.FutureProofMessage(message=message))
-    assert read(message).kind == "unsupported"
+    assert said(message).kind == "unsupported"
 
 
 def test_keys_alone_say_nothing():
@@ -66,10 +72,10 @@ def test_what_is_not_said_in_a_group_is_not_ours():
 def test_a_protocol_message_of_a_new_type_is_no_deletion():
     key = common.MessageKey(remoteJID=CHAT, ID="AC00")
     raw = e2e.ProtocolMessage(key=key).SerializeToString() + b"\x10\xc8\x01"
-    found = read(e2e.Message(protocolMessage=e2e.ProtocolMessage.FromString(raw)))
+    found = said(e2e.Message(protocolMessage=e2e.ProtocolMessage.FromString(raw)))
     assert found.kind == "unsupported"
     revoke = e2e.ProtocolMessage(key=key, type=e2e.ProtocolMessage.REVOKE)
-    found = read(e2e.Message(protocolMessage=revoke))
+    found = said(e2e.Message(protocolMessage=revoke))
     assert (found.kind, found.target) == ("deletion", "AC00")
 
 
@@ -79,8 +85,8 @@ def test_a_protocol_message_of_a_new_type_is_no_deletion():
     (b"\x2a\x0a\x1a\x03\xff\xff\xff\x22\x03abc", "unsupported", "")])
 def test_a_text_that_is_not_utf_8_is_read_as_far_as_it_can(raw, kind, text):
     found = read(e2e.Message.FromString(raw))
-    assert (found.kind, found.text) == (kind, text) and found.raw == raw
-    whatsapp.dump_detail(found.detail)
+    assert (found.content.kind, found.content.text) == (kind, text) and found.raw == raw
+    whatsapp.dump_detail(found.content.detail)
 
 
 def test_a_message_without_id_or_sender_is_one_sentence():
@@ -104,7 +110,8 @@ def test_a_random_message_is_read_or_kept(data):
     except Exception:
         return
     found = read(content)
-    assert found is None or found.kind
+    assert found is None or found.content.kind
+    assert found is None or whatsapp.dump_detail(found.content.detail) != ""
 
 
 @given(st.data())
@@ -119,7 +126,7 @@ def test_a_damaged_event_never_does_more_than_malformed(data):
 def test_a_quote_is_read_with_its_words():
     quoted = e2e.Message(imageMessage=e2e.ImageMessage(caption="the wall"))
     context = e2e.ContextInfo(stanzaID="AC00", participant="77@lid", quotedMessage=quoted)
-    found = read(e2e.Message(extendedTextMessage=e2e.ExtendedTextMessage(
+    found = said(e2e.Message(extendedTextMessage=e2e.ExtendedTextMessage(
         text="repair it", contextInfo=context)))
     assert (found.text, found.target) == ("repair it", "AC00")
     assert found.detail["quote"] == {"sender": "77@lid", "text": "the wall", "kind": "image"}
@@ -130,7 +137,7 @@ def test_a_group_is_read_with_both_addresses_of_its_members():
         JID=whatsapp.to_jid("77@lid"), LID=whatsapp.to_jid("77@lid"),
         PhoneNumber=whatsapp.to_jid("923007001001@s.whatsapp.net"), IsAdmin=True,
         IsSuperAdmin=False, DisplayName="", Error=0)
-    group = whatsapp.read_group(neonize_pb2.GroupInfo(
+    group = described.read_group(neonize_pb2.GroupInfo(
         JID=whatsapp.to_jid(CHAT), Participants=[part]))
     [member] = group.members
     assert (member.sender, member.role) == (Sender(pn="923007001001", lid="77"), "admin")

@@ -22,6 +22,7 @@ from emulator.phone import Phone
 PATIENCE = 60.0  # seconds until a test gives up waiting
 LOOK_S = 0.05
 BY_NAME = "Chosen by its name"  # a group that the configuration names so
+RULED = ("Kech", "Makran Division")  # groups of that name stand in a sub-space of that name
 PREFIX = "@wa_"  # ghosts begin with this
 
 Event = dict[str, Any]
@@ -213,11 +214,13 @@ async def _joined(person: Person, room: str) -> bool:
 class Town:
     """An office whose department's phone is linked, with as many groups as tests want."""
 
-    def __init__(self, folder: Path, database: str = "") -> None:
+    def __init__(self, folder: Path, database: str = "", rules: dict[str, Any] | None = None
+                 ) -> None:
         chosen = [f"120363{secrets.randbelow(10**12):012d}@g.us" for _ in range(200)]
         self._jids = iter(chosen)
         self.office = Office(folder, parts=("bridge", "bot"), database=database, settings={
-            "bridge": {"groups": [*chosen, BY_NAME]}})
+            "bridge": {"groups": [*chosen, BY_NAME], "spaces": [
+                {"space": RULED[1], "groups": [f"*{RULED[0]}*"]}], **(rules or {})}})
         self.places: list[Place] = []
         self._stack = AsyncExitStack()
 

@@ -124,3 +124,13 @@ async def test_a_room_is_read_as_it_was_written() -> None:
     assert compare(expected(sent), found) == Comparison(4, 4)
     other = [*sent[:1], played(GUL, "our school", "image", sha256="bad"), *sent[2:]]
     assert compare(expected(other), found) == Comparison(4, 3, lost=1, duplicated=1)
+
+
+async def test_a_mention_is_sent_as_an_address_and_read_as_a_name() -> None:
+    sent = [played(GUL, "@77012345678901 pl look, and @923007001001")]
+    events = [event(GUL, body="@Zafar Iqbal pl look, and @+923007001001")]
+    found = await read_tokens(Files(), events, PREFIX, ["Zafar", "Zafar Iqbal"])
+    assert compare(expected(sent, ["Zafar", "Zafar Iqbal"]), found) == Comparison(1, 1)
+    other = await read_tokens(
+        Files(), [event(GUL, body="@Zafar Iqbal do not look")], PREFIX, ["Zafar Iqbal"])
+    assert compare(expected(sent), other).lost == 1

@@ -1,6 +1,7 @@
 """What a section officer reads: groups, the record, one message, search, people, cases, status."""
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from archive import messages, pages
 from archive.db import Database
-from archive.model import NewRecord
+from archive.model import NewRecord, Sender
 from tests.web import seed
 from tests.web.server import Pages, serve
 
@@ -230,3 +231,28 @@ async def test_an_edit_by_somebody_else_is_kept_but_not_believed(site: Pages) ->
     shown = entry(await read(site, f"/g/{site.made['schools']}"), site.made["report"])
     assert "School closed at 8:05 am" in shown.split("Not believed")[0]
     assert "“<bdi>All are present</bdi>”" in shown
+
+
+async def test_a_poll_shows_its_votes_and_a_pin_what_it_pins(site: Pages) -> None:
+    async def add(kind: str, source: str, who: str, text: str, target: str | None = None,
+                  options: list[str] | None = None) -> int:
+        record, _ = await site.db.write(messages.add(NewRecord(
+            chat_id=site.made["schools"], kind=kind, origin="whatsapp", source_id=source,
+            sender=Sender(pn=who, push_name=f"Teacher {who[-1]}"), sent_at=1_790_000_000_000,
+            received_at=1_790_000_000_000, text=text, target_source_id=target,
+            detail=json.dumps({"options": options}) if options is not None else None)))
+        return record
+
+    poll = await add("poll", "POLL", "923007008001", "Which day?", options=["Monday", "پیر"])
+    for number, (who, choice) in enumerate((
+            ("923007008001", ["Monday"]), ("923007008002", ["Monday"]),
+            ("923007008002", ["پیر"]))):
+        await add("vote", f"VOTE{number}", who, ", ".join(choice), "POLL", choice)
+    pin = await add("pin", "PIN", "923007008001", "pinned", "POLL")
+    page = await read(site, f"/g/{site.made['schools']}")
+    shown = entry(page, poll)
+    assert "<bdi>Monday</bdi>: 1 (<bdi>Teacher 1</bdi>)" in shown
+    assert "<bdi>پیر</bdi>: 1 (<bdi>Teacher 2</bdi>)" in shown
+    assert "VOTE" not in page and "Vote" not in page, "votes stand with their poll"
+    assert f'<bdi>Teacher 1</bdi> pinned <a href="/r/{poll}">a message</a>.' in page
+    assert f'id="r-{pin}"' in page

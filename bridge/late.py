@@ -1,0 +1,86 @@
+"""Messages that come late: WhatsApp hands over what cannot be read yet, and the message follows
+once its sender was asked for it again. Until then a notice stands for it, and what others say
+about it (an edit, a reaction, a deletion) may come before it."""
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from archive import clean, messages, queue
+from archive.db import Row, Unit
+from archive.model import NewRecord
+from bridge import whatsapp
+
+_NOTICE = "undecryptable:"  # source ids of the notices
+_FOLLOWED = "followed:"  # … and of the edits that replace them
+DAY_MS = 86_400_000  # how far ahead of ours WhatsApp's clock may be before it counts as wrong
+TEXT = ("A message could not be decrypted yet. WhatsApp has been asked for it again; if it does "
+        "not follow, ask the sender to send it once more.")
+# What is told again when the message that it is about comes after it.
+_ABOUT = ("edit", "deletion", "reaction", "vote", "pin")
+
+
+def announce(chat_id: int, event: whatsapp.Undecryptable, at: int) -> Unit[str | None]:
+    """The notice in the record and its row; the lane that got work. Nothing when the message is
+    there already: then a second copy could not be read, as it should be."""
+    known = yield (
+        "SELECT id FROM record WHERE chat_id = ? AND source_id = ?",
+        (chat_id, clean.text(event.id)))
+    if known:
+        return None
+    sent_at = event.sent_at if 0 < event.sent_at <= at + DAY_MS else at
+    return (yield from _store(NewRecord(
+        chat_id=chat_id, kind="notice", origin="whatsapp", source_id=_NOTICE + event.id,
+        sender=event.sender, sent_at=sent_at, received_at=at, text=TEXT)))
+
+
+def arrived(chat_id: int, record_id: int, event: whatsapp.Incoming, at: int) -> Unit[None]:
+    """A new message has its row: behind it come the end of the notice that stood for it, and what
+    was said about it before."""
+    notice = yield (
+        "SELECT id FROM record WHERE chat_id = ? AND source_id = ?",
+        (chat_id, _NOTICE + clean.text(event.id)))
+    if notice:
+        yield from _store(NewRecord(
+            chat_id=chat_id, kind="edit", origin="whatsapp", source_id=_FOLLOWED + event.id,
+            sender=event.sender, sent_at=max(at, event.sent_at), received_at=at,
+            target_source_id=_NOTICE + event.id,
+            text="This message could not be decrypted at first; it has followed.",
+            detail=whatsapp.dump_detail({"message": record_id})))
+    waiting = yield (
+        """SELECT a.id, a.kind, a.sender_id, m.sender_id AS author, b.role FROM record a
+        JOIN record m ON m.id = a.target_id
+        LEFT JOIN member b ON b.chat_id = a.chat_id AND b.person_id = a.sender_id
+        WHERE a.target_id = ? AND a.origin = 'whatsapp' ORDER BY a.id""",
+        (record_id,))
+    for row in waiting:
+        if row["kind"] in _ABOUT and _permitted(row):
+            yield from queue.put(
+                f"in:{chat_id}", f"again:{row['id']}", "again", record_id=row["id"])
+
+
+def _permitted(row: Row) -> bool:
+    """Nobody could tell before whose message it is (see bridge.changes)."""
+    if row["kind"] not in ("edit", "deletion") or row["sender_id"] == row["author"]:
+        return True
+    return row["kind"] == "deletion" and row["role"] in ("admin", "superadmin")
+
+
+def _store(new: NewRecord) -> Unit[str | None]:
+    record_id, fresh = yield from messages.add(new)
+    if not fresh:
+        return None
+    lane = f"in:{new.chat_id}"
+    yield from queue.put(lane, f"in:{record_id}", "record", record_id=record_id)
+    return lane
+
+
+def pointing(text: str, notice: str, room: str, event: str | None) -> dict[str, Any]:
+    """Content that replaces a notice's event by a pointer to the message that has followed."""
+    new: dict[str, Any] = {"msgtype": "m.notice", "body": text}
+    if event:
+        link = f"https://matrix.to/#/{room}/{event}"
+        new |= {"body": f"{text} {link}", "format": "org.matrix.custom.html",
+                "formatted_body": f'{html.escape(text)} <a href="{html.escape(link)}">Go to it</a>'}
+    return {**new, "m.new_content": new,
+            "m.relates_to": {"rel_type": "m.replace", "event_id": notice}}

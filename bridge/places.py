@@ -1,0 +1,27 @@
+"""Where a group's room belongs: the department's space, a sub-space by rule, or its community's."""
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from archive.model import Chat
+from bridge.standing import Standing
+from config import Config
+
+DEPARTMENT = ""  # the place of a room that no rule and no community claims
+
+
+def place(config: Config, chat: Chat, standing: Standing) -> str:
+    """The key of a room's space: `rule NAME`, `community JID`, or DEPARTMENT. The first rule of
+    bridge.spaces counts that names the group by JID or whose pattern fits its name."""
+    name = chat.name.casefold()
+    for rule in config.bridge.spaces:
+        if any(pattern == chat.jid or fnmatchcase(name, pattern.casefold())
+               for pattern in rule.groups):
+            return f"rule {rule.space}"
+    return f"community {standing.parent}" if standing.parent else DEPARTMENT
+
+
+def title(key: str, standing: Standing) -> str:
+    """The name of the sub-space with that key."""
+    kind, _, rest = key.partition(" ")
+    return rest if kind == "rule" else standing.community or rest.partition("@")[0]
