@@ -20,14 +20,13 @@ from archive.db import Database
 from archive.model import Chat
 from bridge.clock import now_ms
 from bridge.matrix import Homeserver, HomeserverError
-from bridge.outbox import CARRIED_TYPES, REFUSED_TYPES
+from bridge.outbox import CARRIED_TYPES, LATE_MS, REFUSED_TYPES
 
 log = logging.getLogger("daftar.bridge.catchup")
 
 HEARTBEAT_S = 2.0  # between looks whether the homeserver is there
 EVERY_S = 300.0  # between readings without a reason
 PAGE = 100  # events a request
-LATE_MS = 3_600_000  # what is found later than this does not leave by itself any more
 
 _FILTER = json.dumps({"types": [*CARRIED_TYPES, *REFUSED_TYPES]})
 

@@ -18,14 +18,14 @@ from bridge import compose, convert, marks, standing
 from bridge.attachments import Attachments
 from bridge.clock import now_ms
 from bridge.compose import Poll, Quote, Words
-from bridge.link import LinkError, LinkUnsure
+from bridge.link import LinkDown, LinkError, LinkUnsure
 from bridge.link.parent import Link
 from bridge.matrix import Homeserver, HomeserverError
 from bridge.media import Media
-from bridge.outbox import REFUSED_TYPES
+from bridge.outbox import LATE_MS, REFUSED_TYPES
 from bridge.steps import reached
 from bridge.voice import Voice
-from bridge.worker import GiveUp, Retry, Unsure
+from bridge.worker import Away, GiveUp, Retry, Unsure
 from config import Config
 
 # WhatsApp's clients offer an edit for 15 minutes and take one that comes up to 5 minutes later
@@ -79,7 +79,7 @@ class Outbound:
         try:
             message = await self._of_row(row, record, chat, event)
         except LinkError as error:
-            raise Retry(str(error)) from error
+            raise _again(record, error) from error
         except LinkUnsure as error:  # an upload: nothing has been said in the group yet
             raise Retry(str(error)) from error
         except HomeserverError as error:
@@ -93,7 +93,7 @@ class Outbound:
         try:
             sent = await self._link.send(chat.jid, message)
         except LinkError as error:
-            raise Retry(str(error)) from error
+            raise _again(record, error) from error
         except LinkUnsure as error:
             raise Unsure(str(error)) from error
         reached("out5-sent")
@@ -191,7 +191,7 @@ class Outbound:
     def _own(self) -> str:
         own = self._own_jid()
         if not own:
-            raise LinkError("WhatsApp is not connected")
+            raise LinkDown("WhatsApp is not connected")
         return own
 
     async def _ours(self, record: Record) -> bool:
@@ -345,6 +345,14 @@ class Outbound:
         yield from queue.put(lane, f"failed:{row.id}:{at}", "notice",
                              payload=json.dumps({"text": text, "event": event}))
         return [lane, (yield from marks.warn(row, event, at))] if event else [lane]
+
+
+def _again(record: Record, error: LinkError) -> Retry:
+    """While the line is down a message waits for it; but an answer that comes hours late does harm,
+    so after one hour its tries are counted, and it ends with a notice."""
+    if isinstance(error, LinkDown) and now_ms() - record.received_at < LATE_MS:
+        return Away(str(error))
+    return Retry(str(error))
 
 
 def _options(vote: Record) -> list[str]:

@@ -22,6 +22,7 @@ from nlp.words import is_command, without_fallback
 
 _KINDS = {"m.text": "text", "m.emote": "text", "m.image": "image", "m.video": "video",
           "m.audio": "audio", "m.file": "document", "m.location": "location"}
+LATE_MS = 3_600_000  # what could not leave within this does not leave by itself any more
 _FILES = ("image", "video", "audio", "document", "sticker")
 POLLS = ("m.poll.start", "org.matrix.msc3381.poll.start")
 VOTES = ("m.poll.response", "org.matrix.msc3381.poll.response")

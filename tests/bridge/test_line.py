@@ -1,6 +1,7 @@
 """What a bad line brings: messages that cannot be read at first, and the state of the line."""
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import replace
 from datetime import datetime
@@ -8,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from archive import queue, settings
-from bridge import line
+from archive import directory, messages, queue, settings
+from bridge import line, outbox, worker
 from bridge.clock import now_ms
-from bridge.link import LinkState, Sent
+from bridge.link import LinkDown, LinkState, Sent
 from bridge.pace import Pace
 from cli import status
 from emulator import content
@@ -225,3 +226,30 @@ async def test_what_the_hour_holds_back_waits_and_admins_are_told_once(house, tm
         assert [text.rpartition(": ")[2] for text in left] == ["answer 0", "answer 1"]
         assert len([b for b in await here.bodies(room) if "last hour" in b]) == 1
         assert await queue.depth(here.db, "out:") == 2 and not await queue.stuck(here.db)
+
+
+@pytest.mark.parametrize("hours", [0, 2], ids=["now", "hours-ago"])
+async def test_what_staff_write_waits_for_the_line_but_not_for_ever(
+        house, tmp_path, monkeypatch, hours):
+    monkeypatch.setattr(worker, "AWAY_S", 0.05)
+    monkeypatch.setattr(worker, "BACKOFF_S", (0.05,))
+    monkeypatch.setattr(outbox, "now_ms", lambda: now_ms() - hours * 3_600_000)
+    async with bridge_here(house, tmp_path) as here:
+        tries = itertools.count(1)
+
+        async def send(chat: str, message: object) -> Sent:
+            if next(tries) <= 20:
+                raise LinkDown("the connection to WhatsApp broke; reconnecting")
+            return Sent("W1", 1_790_000_000)
+
+        here.bridge.link.send = send
+        await here.deliver(wire.delivery(wire.message(here.jid, "A1", "hello", **ZAFAR)))
+        group = await here.room()
+        await here.admin.say(group, "an answer")
+        if hours:  # as many tries as any failure gets, then a notice
+            notice = await here.shown(group, "This was not sent to WhatsApp")
+            assert "tried 8 times" in notice["content"]["body"] and next(tries) == 9
+        else:
+            chat = await directory.chat_by_jid(here.db, here.jid)
+            await until(lambda: messages.by_whatsapp(here.db, chat.id, "W1"))  # the 21st try
+            assert not [b for b in await here.bodies(group) if "not sent" in b]
