@@ -16,6 +16,8 @@ _FOLLOWED = "followed:"  # … and of the edits that replace them
 DAY_MS = 86_400_000  # how far ahead of ours WhatsApp's clock may be before it counts as wrong
 TEXT = ("A message could not be decrypted yet. WhatsApp has been asked for it again; if it does "
         "not follow, ask the sender to send it once more.")
+UNAVAILABLE = ("WhatsApp shows this message on phones only (a picture to be seen once, for "
+               "example). If it is handed over later, it follows here.")
 # What is told again when the message that it is about comes after it.
 _ABOUT = ("edit", "deletion", "reaction", "vote", "pin")
 
@@ -31,7 +33,8 @@ def announce(chat_id: int, event: whatsapp.Undecryptable, at: int) -> Unit[str |
     sent_at = event.sent_at if 0 < event.sent_at <= at + DAY_MS else at
     return (yield from _store(NewRecord(
         chat_id=chat_id, kind="notice", origin="whatsapp", source_id=_NOTICE + event.id,
-        sender=event.sender, sent_at=sent_at, received_at=at, text=TEXT)))
+        sender=event.sender, sent_at=sent_at, received_at=at,
+        text=UNAVAILABLE if event.unavailable else TEXT)))
 
 
 def arrived(chat_id: int, record_id: int, event: whatsapp.Incoming, at: int) -> Unit[None]:

@@ -41,12 +41,15 @@ class Incoming:
 
 @dataclass(frozen=True)
 class Undecryptable:
-    """A message that the library could not decrypt; it has asked the sender for it again."""
+    """A message that the library could not decrypt; it has asked the sender for it again.
+    `unavailable`: WhatsApp did not even hand it over, as it does with most that may be seen
+    once."""
 
     chat: str
     id: str
     sender: Sender
     sent_at: int
+    unavailable: bool = False
 
 
 def parse(code: int, body: bytes) -> Incoming | Undecryptable | None:
@@ -134,7 +137,8 @@ def _undecryptable(event: neonize_pb2.UndecryptableMessage) -> Undecryptable | N
     if source.Chat.Server != GROUP_SERVER:
         return None
     return Undecryptable(jid(source.Chat), _text(event.Info.ID),
-                         _sender(source, event.Info.Pushname), _milliseconds(event.Info.Timestamp))
+                         _sender(source, event.Info.Pushname), _milliseconds(event.Info.Timestamp),
+                         event.IsUnavailable)
 
 
 def dump_detail(detail: dict[str, object]) -> str | None:

@@ -108,6 +108,13 @@ async def test_one_ghost_for_a_sender_whose_number_comes_later(house, tmp_path, 
         assert person.lid == "770000000001234" and person.ghost == first["sender"]
 
 
+async def test_what_whatsapp_gives_to_phones_only_is_said(house, tmp_path):
+    async with bridge_here(house, tmp_path) as here:
+        await here.deliver(wire.delivery(wire.undecryptable(
+            here.jid, "A1", unavailable=True, **ZAFAR), wire.UNDECRYPTABLE))
+        await here.shown(await here.room(), "WhatsApp shows this message on phones only")
+
+
 async def test_an_undecryptable_message_is_announced_and_then_follows(house, tmp_path):
     async with bridge_here(house, tmp_path) as here:
         await here.deliver(

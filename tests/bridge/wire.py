@@ -37,10 +37,10 @@ def message(chat: str, id: str, content: str | e2e.Message = "hello", **who: obj
         **dict.fromkeys(_FLAGS, False)).SerializeToString()
 
 
-def undecryptable(chat: str, id: str, **who: object) -> bytes:
+def undecryptable(chat: str, id: str, *, unavailable: bool = False, **who: object) -> bytes:
     """The body of the event of a message that the library could not open."""
     return neonize_pb2.UndecryptableMessage(
-        Info=info(chat, id, **who), IsUnavailable=False,
+        Info=info(chat, id, **who), IsUnavailable=unavailable,
         DecryptFailMode=neonize_pb2.UndecryptableMessage.DECRYPT_FAIL_SHOW).SerializeToString()
 
 
