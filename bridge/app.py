@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from zoneinfo import ZoneInfo
 
 from archive import media as archive_media
 from archive.db import Database, open_database
@@ -58,7 +59,8 @@ class Bridge:
         self.lanes = Lanes(database, {"in": inbound, "out": Paced(outbound, self.pace),
                                       "bot": admin, "mark": Marks(database, self.homeserver)},
                            retries=config.bridge.retries)
-        self.inbox = Inbox(database, self.groups, self._wake)
+        self.inbox = Inbox(database, self.groups, self._wake, lambda: self.status.own_jid,
+                           ZoneInfo(config.timezone))
         self.outbox = Outbox(config, database, self.homeserver, self._wake)
         self.catchup = Catchup(database, self.homeserver, self.outbox.store)
         self._catching_up: asyncio.Task[None] | None = None

@@ -76,6 +76,8 @@ def to_matrix(record: Record, media: File | None, media_error: str = "", zone: t
     content = first.content
     if record.detail and record.kind not in ("notice", "gap"):
         content = {**_forwarded(content, detail), **_mentioned(detail, mentions)}
+        if detail.get("history"):
+            content["org.daftar.history"] = True
     return [replace(first, content=content), *rest]
 
 

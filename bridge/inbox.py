@@ -5,23 +5,29 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from datetime import tzinfo
 
 from archive import messages, queue
 from archive.db import Database, Unit
 from archive.model import NewRecord
-from bridge import changes, described, late, sealed, whatsapp
+from bridge import changes, described, history, late, sealed, whatsapp
 from bridge.groups import Groups
 from bridge.link import Delivery
 from bridge.steps import reached
 
 log = logging.getLogger("daftar.bridge.inbox")
 
+BATCH = 200  # messages of the past that are stored at once
+
 
 class Inbox:
     """Step 2: one transaction writes the record and its queue row; only then does the link
     acknowledge its journal."""
 
-    def __init__(self, database: Database, groups: Groups, wake: Callable[[str], None]) -> None:
+    def __init__(self, database: Database, groups: Groups, wake: Callable[[str], None],
+                 own_jid: Callable[[], str], zone: tzinfo) -> None:
+        self._own_jid = own_jid
+        self._zone = zone
         self._db = database
         self._groups = groups
         self._wake = wake
@@ -42,6 +48,8 @@ class Inbox:
 
     async def _store(self, delivery: Delivery) -> str | None:
         """The lane that got work. Raises Malformed or ValueError for what cannot be stored."""
+        if delivery.code == history.CODE:
+            return await self._past(delivery)
         read = described.parse if delivery.code in described.CODES else whatsapp.parse
         event = read(delivery.code, delivery.body)
         lane: str | None = None
@@ -62,6 +70,49 @@ class Inbox:
             case described.Picture():
                 lane = await self._groups.pictured(event, delivery.at)
         return lane
+
+
+    async def _past(self, delivery: Delivery) -> None:
+        """The phone's history, group by group; what is in the record already adds nothing."""
+        own = whatsapp.sender_of_jid(self._own_jid())
+        for jid, messages_ in history.read(delivery.body, own).items():
+            chat = await self._groups.chosen(jid)
+            if chat is None:
+                continue
+            fresh = await self._unknown(chat.id, messages_)
+            if fresh:
+                await self._db.write(_introduce(
+                    chat.id, fresh[0].id, history.words(fresh, self._zone), delivery.at))
+            for start in range(0, len(fresh), BATCH):
+                await self._db.write(_store_all(chat.id, fresh[start:start + BATCH], delivery.at))
+                self._wake(f"in:{chat.id}")
+
+    async def _unknown(self, chat_id: int, said: list[whatsapp.Incoming]
+                       ) -> list[whatsapp.Incoming]:
+        """Those that the record does not hold."""
+        known: set[str] = set()
+        for start in range(0, len(said), BATCH):
+            part = [message.id for message in said[start:start + BATCH]]
+            rows = await self._db.read(
+                "SELECT source_id FROM record WHERE chat_id = ? AND source_id IN "
+                f"({', '.join('?' * len(part))}) UNION ALL SELECT message_id FROM whatsapp_message "
+                f"WHERE chat_id = ? AND message_id IN ({', '.join('?' * len(part))})",
+                chat_id, *part, chat_id, *part)
+            known.update(row["source_id"] for row in rows)
+        return [message for message in said if message.id not in known]
+
+
+def _introduce(chat_id: int, first: str, words: str, at: int) -> Unit[None]:
+    record_id, new = yield from messages.add(NewRecord(
+        chat_id=chat_id, kind="notice", origin="whatsapp", source_id=f"history:{first}",
+        sender=None, sent_at=at, received_at=at, text=words))
+    if new:
+        yield from queue.put(f"in:{chat_id}", f"in:{record_id}", "record", record_id=record_id)
+
+
+def _store_all(chat_id: int, said: list[whatsapp.Incoming], at: int) -> Unit[None]:
+    for message in said:
+        yield from _store_message(chat_id, message, at)
 
 
 def _keep_unreadable(delivery: Delivery, reason: str) -> Unit[None]:

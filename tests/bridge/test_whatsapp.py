@@ -2,17 +2,19 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import UTC
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archive.model import Sender
-from bridge import described, whatsapp
+from bridge import described, history, whatsapp
 from bridge.content import Content
 from bridge.whatsapp import Incoming, Malformed
 from tests.bridge import wire
-from waproto import common, e2e, neonize_pb2
+from waproto import common, e2e, neonize_pb2, web
+from waproto import history as past
 
 CHAT = "120363000000000001@g.us"
 
@@ -141,3 +143,24 @@ def test_a_group_is_read_with_both_addresses_of_its_members():
         JID=whatsapp.to_jid(CHAT), Participants=[part]))
     [member] = group.members
     assert (member.sender, member.role) == (Sender(pn="923007001001", lid="77"), "admin")
+
+
+@given(st.binary(max_size=300))
+def test_a_history_that_is_none_is_malformed_or_empty(data):
+    with contextlib.suppress(Malformed):
+        assert all(jid.endswith("@g.us") for jid in history.read(data, None))
+
+
+def test_a_history_without_senders_or_words_holds_nothing():
+    line = web.WebMessageInfo(key=common.MessageKey(ID="A1", fromMe=True), messageTimestamp=2**62,
+                              message=e2e.Message(conversation="ours"))
+    stub = web.WebMessageInfo(key=common.MessageKey(ID="A2", participant="77@lid"))
+    odd = web.WebMessageInfo(key=common.MessageKey(ID="A3", participant="nobody@nowhere"),
+                             message=e2e.Message(conversation="whose?"))
+    sync = past.HistorySync(syncType=past.HistorySync.RECENT, conversations=[past.Conversation(
+        ID=CHAT, messages=[past.HistorySyncMsg(message=one) for one in (line, stub, odd)])])
+    body = neonize_pb2.HistorySync(Data=sync).SerializeToString()
+    assert history.read(body, None) == {}
+    [ours] = history.read(body, Sender(pn="923007001001"))[CHAT]
+    assert ours.from_me and ours.content.text == "ours"
+    assert "1 message " in history.words([ours], UTC)
