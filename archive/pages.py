@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from archive import directory, gaps, messages
@@ -72,6 +73,7 @@ class Entry:
     gap: gaps.Gap | None = None
     cases: tuple[str, ...] = ()  # numbers of the cases that have this as a paper
     stuck: Stuck | None = None
+    mentions: dict[str, str] = field(default_factory=dict)  # digits behind an "@" → name
 
     @property
     def versions(self) -> tuple[Record, ...]:
@@ -80,8 +82,12 @@ class Entry:
 
     @property
     def text(self) -> str:
-        """The text as it reads now."""
-        return messages.latest_text(self.record, self.edits)
+        """The text as it reads now, with the names of those it mentions."""
+        text = messages.latest_text(self.record, self.edits)
+        if not self.mentions:
+            return text
+        return re.sub("@([0-9]{5,20})(?![0-9])",
+                      lambda m: "@" + self.mentions.get(m[1], m[1]), text)
 
 
 @dataclass(frozen=True)
@@ -320,7 +326,7 @@ def _lane_chat(lane: str) -> int | None:
 
 
 async def _entries(db: Database, records: Sequence[Record]) -> tuple[Entry, ...]:
-    """Records with all that hangs on them. Six queries."""
+    """Records with all that hangs on them. Six queries, and one more when somebody is mentioned."""
     if not records:
         return ()
     ids = [record.id for record in records]
@@ -337,6 +343,7 @@ async def _entries(db: Database, records: Sequence[Record]) -> tuple[Entry, ...]
         among(db, f"{_STUCK} WHERE q.state IN ('unsure', 'failed') AND q.record_id IN (", ids,
                ")"),
     )
+    names = await _mentioned(db, [*records, *(r for each in later.values() for r in each)])
     quotes = {record.id: record for record in quoted}
     reply_counts = {row["root_id"]: row["n"] for row in replies}
     gap_rows = {row["record_id"]: gaps.Gap(**dict(row)) for row in standing}
@@ -349,9 +356,21 @@ async def _entries(db: Database, records: Sequence[Record]) -> tuple[Entry, ...]
         _entry(
             record, later.get(record.id, []), quoted=quotes.get(record.target_id or 0),
             replies=reply_counts.get(record.id, 0), gap=gap_rows.get(record.id),
-            cases=tuple(numbers[record.id]), stuck=stuck_rows.get(record.id))
+            cases=tuple(numbers[record.id]), stuck=stuck_rows.get(record.id),
+            mentions=names if record.detail and '"mentions"' in record.detail else {})
         for record in records
     )
+
+
+async def _mentioned(db: Database, records: Iterable[Record]) -> dict[str, str]:
+    """The names of all whom some records mention, by the digits that stand behind the "@"."""
+    digits = {str(jid).partition("@")[0] for record in records
+              if record.detail and '"mentions"' in record.detail
+              for jid in _detail(record).get("mentions", [])}
+    rows = await among(
+        db, "SELECT i.value, p.name FROM identifier i JOIN person p ON p.id = i.person_id "
+        "WHERE i.kind IN ('pn', 'lid') AND i.value IN (", sorted(digits), ")")
+    return {row["value"]: row["name"] for row in rows if row["name"]}
 
 
 def _entry(record: Record, later: Sequence[Record], **rest: Any) -> Entry:

@@ -44,8 +44,8 @@ ADDRESSES = {"pn": "WhatsApp number", "lid": "WhatsApp LID", "mxid": "Matrix id"
 _FACTS = {
     "size": "size said to be (bytes)", "width": "width (pixels)", "height": "height (pixels)",
     "seconds": "length (seconds)", "field": "WhatsApp's name of the kind",
-    "started_at": "from (ms)", "ended_at": "to (ms)", "starts_at": "begins (ms)",
-    "ends_at": "ends (ms)", "expires": "disappears from phones after (seconds)",
+    "started_at": "from (ms)", "ended_at": "to (ms)",
+    "expires": "disappears from phones after (seconds)",
 }
 NAME_KINDS = {
     "push": "chosen by the sender", "contact": "from the phone's contacts",
@@ -72,7 +72,7 @@ def environment(zone: ZoneInfo, stylesheet: str) -> jinja2.Environment:
         "kind": lambda kind: KINDS.get(kind, kind), "origin": lambda name: ORIGINS.get(name, name),
         "address_kind": lambda kind: ADDRESSES.get(kind, kind),
         "name_kind": lambda kind: NAME_KINDS.get(kind, kind), "facts": facts,
-        "lost_quote": lost_quote,
+        "lost_quote": lost_quote, "event_times": lambda detail: event_times(detail, zone),
         "forwarded": lambda detail: bool(_detail(detail).get("forwarded")),
     }
     env.tests["continuing"] = continuing
@@ -120,6 +120,7 @@ def continuing(entry: Entry, before: Entry | None) -> bool:
         other.sender_id, other.internal, other.origin)
     plain = other.target_source_id is None and not entry.cases and one.kind in MESSAGE_KINDS
     return (same and plain and other.kind in MESSAGE_KINDS
+            and not _detail(other.detail).get("forwarded")
             and other.sent_at - one.sent_at < CONTINUING_MS)
 
 
@@ -197,6 +198,15 @@ def facts(detail: str | None) -> list[tuple[str, str]]:
          value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         for key, value in values.items() if key != "quote"
     ]
+
+
+def event_times(detail: str | None, zone: ZoneInfo) -> str:
+    """When an event is: `Wednesday 25 November 2026, 15:00`, to the end if it has one."""
+    values = _detail(detail)
+    times = [at(values[key], zone) for key in ("starts_at", "ends_at")
+             if isinstance(values.get(key), int) and values[key] > 0]
+    words = " to ".join(f"{day(moment)}, {moment:%H:%M}" for moment in times)
+    return f"{words} (cancelled)" if values.get("cancelled") else words
 
 
 def lost_quote(detail: str | None) -> str:

@@ -256,3 +256,24 @@ async def test_a_poll_shows_its_votes_and_a_pin_what_it_pins(site: Pages) -> Non
     assert "VOTE" not in page and "Vote" not in page, "votes stand with their poll"
     assert f'<bdi>Teacher 1</bdi> pinned <a href="/r/{poll}">a message</a>.' in page
     assert f'id="r-{pin}"' in page
+
+
+async def test_mentions_have_names_forwarded_says_so_and_an_event_its_time(site: Pages) -> None:
+    async def add(kind: str, source: str, text: str, **detail: Any) -> int:
+        record, _ = await site.db.write(messages.add(NewRecord(
+            chat_id=site.made["schools"], kind=kind, origin="whatsapp", source_id=source,
+            sender=Sender(pn="923007008001", lid="130445783677224", push_name="گل بانو"),
+            sent_at=1_790_000_000_000, received_at=1_790_000_000_000, text=text,
+            detail=json.dumps(detail))))
+        return record
+
+    mention = await add("text", "M1", "@130445783677224 and @130445783677299 pl look",
+                        mentions=["130445783677224@lid", "130445783677299@lid"])
+    forwarded = await add("text", "M2", "Good morning", forwarded="often")
+    event = await add("event", "M3", "Review", starts_at=1_795_600_800_000, ends_at=0,
+                      cancelled=True)
+    page = await read(site, f"/g/{site.made['schools']}")
+    assert "@گل بانو and @130445783677299 pl look" in entry(page, mention)
+    assert "forwarded" in entry(page, forwarded)
+    assert "Wednesday 25 November 2026, 15:00 (cancelled)" in entry(page, event)
+    assert "ms)" not in entry(page, event)
