@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from archive import queue
 from archive.db import open_database
+from bridge.marks import MARK
 from cli import compare
 from cli.office import Office
 from emulator.attachments import make
@@ -288,7 +289,8 @@ class Town:
         reactions = [(played.sender, "reaction", "") for played in sent
                      if played.kind == "reaction"]
         found = [(self._number(event), "reaction", "") for event in events
-                 if event["type"] == "m.reaction" and event["content"]]
+                 if event["type"] == "m.reaction" and event["content"]
+                 and MARK not in event["content"]]  # the bridge's own sign on what failed
         return compare.compare(wanted, tokens) + compare.compare(reactions, found)
 
     async def missing(self, begin: Moment, sent: Sequence[Played]) -> list[Played]:

@@ -44,7 +44,7 @@ async def test_mentions_are_shown_by_name_and_link_to_the_person(town):
     content = found[0]["content"]
     assert content["body"].startswith("@Gul Bano and @")
     assert content["body"].endswith("pl check @923007009999"), "nobody said that it is a mention"
-    assert content["m.mentions"] == {"user_ids": [ghost]}
+    assert ghost in content["m.mentions"]["user_ids"]
     assert ">Gul Bano</a>" in content["formatted_body"].replace("@Gul", "Gul")
     assert "matrix.to/#/%40wa_" in content["formatted_body"] \
         or f"matrix.to/#/{ghost}" in content["formatted_body"]
