@@ -22,6 +22,7 @@ import asyncio
 import logging
 import re
 import sqlite3
+import time
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -258,7 +259,7 @@ class _SQLite(_Base):
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        _switch_to_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
@@ -312,6 +313,20 @@ class _SQLite(_Base):
             await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
             self._connection = None
         self._thread.shutdown(wait=False)
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """WAL, also when another process opens the new file at the same moment: SQLite then says
+    "locked" at once, without waiting the busy timeout."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 _PLACEHOLDER = re.compile(r"\?")

@@ -126,6 +126,13 @@ async def test_opening_twice_migrates_once(database_url):
         await db.close()
 
 
+async def test_many_may_open_a_new_archive_at_once(tmp_path):
+    for number in range(15):
+        url = f"sqlite:{tmp_path / str(number)}"
+        opened = await asyncio.gather(*(open_database(url) for _ in range(6)))
+        await asyncio.gather(*(db.close() for db in opened))
+
+
 async def test_an_archive_of_a_newer_version_is_refused_in_words(database_url):
     db = await open_database(database_url)
 
