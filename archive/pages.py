@@ -24,6 +24,7 @@ from archive.rows import record as record_of
 PAGE = 50  # entries on a page of a group's record
 LEAD = 8  # entries shown before the one that a link points to
 NEWEST = 1 << 62  # above every record id
+MENTIONS = 200  # people that one message mentions whose names are looked up
 THREAD = 200  # messages of a thread shown on a message's own page
 
 # Edits, deletions, reactions and votes stand with the message they are about. When the archive does
@@ -364,9 +365,10 @@ async def _entries(db: Database, records: Sequence[Record]) -> tuple[Entry, ...]
 
 async def _mentioned(db: Database, records: Iterable[Record]) -> dict[str, str]:
     """The names of all whom some records mention, by the digits that stand behind the "@"."""
-    digits = {str(jid).partition("@")[0] for record in records
+    digits = {jid.partition("@")[0] for record in records
               if record.detail and '"mentions"' in record.detail
-              for jid in _detail(record).get("mentions", [])}
+              for jid in _detail(record).get("mentions", [])[:MENTIONS]
+              if re.match("[0-9]{5,20}@", jid)}
     rows = await among(
         db, "SELECT i.value, p.name FROM identifier i JOIN person p ON p.id = i.person_id "
         "WHERE i.kind IN ('pn', 'lid') AND i.value IN (", sorted(digits), ")")

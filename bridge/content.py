@@ -12,6 +12,7 @@ from typing import Any
 
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from archive import clean
 from waproto import e2e
 
 Detail = dict[str, Any]
@@ -100,12 +101,14 @@ def read(message: e2e.Message) -> Content | None:
         return Content("unsupported", detail={"field": "unreadable text"})
     if content is None:
         return None
-    return Content(content.kind, _text(content.text), *(
-        value if value is None else _text(value)
-        for value in (content.target, content.media_name, content.media_mime)), content.detail)
+    target, name, mime = (None if value is None else text(value) for value in (
+        content.target, content.media_name, content.media_mime))
+    return Content(content.kind, text(content.text), clean.text(target) if target else target,
+                   name, mime, content.detail)
 
 
-def _text(value: str | bytes) -> str:
+def text(value: str | bytes) -> str:
+    """A protobuf string; one that is not UTF-8 comes as bytes (proto2 lets it pass)."""
     return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 

@@ -25,6 +25,7 @@ NOBODY: Mentions = MappingProxyType({})
 RECORD_MARK = "org.daftar.record"
 TEXT_LIMIT = 20_000  # characters in one Matrix event
 EVENT_LIMIT = 56_000  # bytes of content in one Matrix event; the rest is its envelope
+FULL_LIMIT = 60_000  # the same, with mentions, previews and marks
 EXCERPT = 2_000
 _LAST_MS = 250_000_000_000_000  # a time beyond the year 9000 is none
 
@@ -73,11 +74,14 @@ def to_matrix(record: Record, media: File | None, media_error: str = "", zone: t
     """
     detail = json.loads(record.detail) if record.detail else {}
     first, *rest = _parts(record, detail, media, media_error, zone, mentions)
-    content = first.content
-    if record.detail and record.kind not in ("notice", "gap"):
-        content = {**_forwarded(content, detail), **_mentioned(detail, mentions)}
-        if detail.get("history"):
-            content["org.daftar.history"] = True
+    if not record.detail or record.kind in ("notice", "gap"):
+        return [first, *rest]
+    content = {**_forwarded(first.content, detail), **_mentioned(detail, mentions),
+               **(_preview(detail) if record.kind == "text" else {})}
+    if _size(content) > FULL_LIMIT:  # rather without what stands beside the words
+        content = dict(first.content)
+    if detail.get("history"):
+        content["org.daftar.history"] = True
     return [replace(first, content=content), *rest]
 
 
@@ -85,8 +89,7 @@ def _parts(record: Record, detail: dict[str, Any], media: File | None, media_err
            zone: tzinfo, mentions: Mentions) -> list[Part]:
     match record.kind:
         case "text":
-            first, *rest = _text_parts(record.text, mentions=mentions)
-            return [replace(first, content={**first.content, **_preview(detail)}), *rest]
+            return _text_parts(record.text, mentions=mentions)
         case kind if kind in _MSGTYPES:
             return _media_parts(record, detail, media, media_error, mentions)
         case "location":

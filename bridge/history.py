@@ -9,6 +9,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from archive import clean
 from archive.ids import GROUP_SERVER
 from archive.model import Sender
 from bridge import content
@@ -30,13 +31,14 @@ def read(body: bytes, own: Sender | None) -> dict[str, list[Incoming]]:
     people = _People(sync, own)
     groups: dict[str, list[Incoming]] = {}
     for conversation in sync.conversations:
-        if not conversation.ID.endswith(f"@{GROUP_SERVER}"):
+        jid = clean.text(content.text(conversation.ID))
+        if not jid.endswith(f"@{GROUP_SERVER}"):
             continue
         found = sorted(conversation.messages,
                        key=lambda m: (m.message.messageTimestamp, m.msgOrderID))
-        said = [each for one in found for each in _messages(conversation.ID, one.message, people)]
+        said = [each for one in found for each in _messages(jid, one.message, people)]
         if said:
-            groups[conversation.ID] = said
+            groups[jid] = said
     return groups
 
 
@@ -45,19 +47,20 @@ class _People:
 
     def __init__(self, sync: Any, own: Sender | None) -> None:
         self.own = own
-        self._names = {name.ID: name.pushname for name in sync.pushnames if name.pushname}
+        self._names = {name.ID: content.text(name.pushname)
+                       for name in sync.pushnames if name.pushname}
         self._other = {}
         for pair in sync.phoneNumberToLidMappings:
             self._other[pair.pnJID], self._other[pair.lidJID] = pair.lidJID, pair.pnJID
 
-    def sender(self, jid: str, push_name: str = "") -> Sender | None:
+    def sender(self, jid: str | bytes, push_name: str | bytes = "") -> Sender | None:
         """The person behind a JID; None when it is no address of a person."""
-        first = sender_of_jid(jid)
+        first = sender_of_jid(content.text(jid))
         if first is None:
             return None
         other = self._other.get(jid, "")
-        second = sender_of_jid(other) if other else None
-        name = push_name or self._names.get(jid) or self._names.get(other)
+        second = sender_of_jid(content.text(other)) if other else None
+        name = content.text(push_name) or self._names.get(jid) or self._names.get(other)
         return replace(first, pn=first.pn or (second and second.pn),
                        lid=first.lid or (second and second.lid), push_name=name or None)
 
@@ -71,14 +74,16 @@ def _messages(chat: str, web: Any, people: _People) -> Iterator[Incoming]:
         return  # WhatsApp's own lines (stubs), keys, and what has no sender
     at = web.messageTimestamp * 1000
     said.detail["history"] = True
-    yield Incoming(chat, web.key.ID, sender, web.key.fromMe, at, said,
+    id = clean.text(content.text(web.key.ID))
+    yield Incoming(chat, id, sender, web.key.fromMe, at, said,
                    web.message.SerializeToString())
     for reaction in web.reactions:
         who = people.own if reaction.key.fromMe else people.sender(reaction.key.participant)
         if who and reaction.text and reaction.key.ID:
-            yield Incoming(chat, reaction.key.ID, who, reaction.key.fromMe,
-                           reaction.senderTimestampMS or at,
-                           Content("reaction", reaction.text, web.key.ID, detail={"history": True}),
+            yield Incoming(chat, clean.text(content.text(reaction.key.ID)), who,
+                           reaction.key.fromMe, reaction.senderTimestampMS or at,
+                           Content("reaction", content.text(reaction.text), id,
+                                   detail={"history": True}),
                            reaction.SerializeToString())
 
 

@@ -13,7 +13,7 @@ from mautrix.errors import MForbidden
 
 from archive import directory, messages, queue
 from archive.db import Database, Unit
-from archive.model import MESSAGE_KINDS, Chat, Person, QueueRow, Record
+from archive.model import Chat, Person, QueueRow, Record
 from bridge import convert, late, whatsapp
 from bridge.clock import now_ms
 from bridge.follow import SPEAKER
@@ -31,6 +31,7 @@ from config import Config
 NOTE_WITHIN = 0.1  # seconds; every commit is paid for by the homeserver, too: it writes to the disk
 MENTIONS = 200  # of one message that are looked up
 PINS = 50  # of a room that are kept; a WhatsApp group has three
+STRIKABLE = ("text", "image", "video", "audio", "document")
 AGAIN = 50  # parts of a change that is told once more have numbers from here on
 RECENT = 5_000  # record → event ids kept in memory, so that replies need not wait for the commit
 
@@ -356,7 +357,9 @@ class Inbound:
         except _Nothing:
             return []
         own = record.sender_id == target.sender_id
-        if self._policy.deletions == "strike" and target.kind in MESSAGE_KINDS:
+        # Nobody but its author can edit an event, and only texts and captions can be edited.
+        if self._policy.deletions == "strike" and target.origin == "whatsapp" and \
+                target.kind in STRIKABLE:
             return await self._strike(state, record, target)
         await self.flush(f"in:{state.chat.id}")
         for number, (event, _) in enumerate(await messages.events_of(self._db, target.id)):
@@ -367,7 +370,7 @@ class Inbound:
         """Leave a deleted message in the room, struck through: as an edit by who wrote it."""
         event = await self._event_of(state, target.id)
         author = await directory.person(self._db, target.sender_id) if target.sender_id else None
-        if target.kind == "text" and target.origin == "whatsapp":
+        if target.kind == "text":
             part = convert.struck(target.text, event)
         else:
             original = await self._homeserver.event(state.room, event)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from archive import clean, messages, queue
+from archive import messages, queue
 from archive.db import Row, Unit
 from archive.model import NewRecord
 from bridge import whatsapp
@@ -27,7 +27,7 @@ def announce(chat_id: int, event: whatsapp.Undecryptable, at: int) -> Unit[str |
     there already: then a second copy could not be read, as it should be."""
     known = yield (
         "SELECT id FROM record WHERE chat_id = ? AND source_id = ?",
-        (chat_id, clean.text(event.id)))
+        (chat_id, event.id))
     if known:
         return None
     sent_at = event.sent_at if 0 < event.sent_at <= at + DAY_MS else at
@@ -42,7 +42,7 @@ def arrived(chat_id: int, record_id: int, event: whatsapp.Incoming, at: int) -> 
     was said about it before."""
     notice = yield (
         "SELECT id FROM record WHERE chat_id = ? AND source_id = ?",
-        (chat_id, _NOTICE + clean.text(event.id)))
+        (chat_id, _NOTICE + event.id))
     if notice:
         yield from _store(NewRecord(
             chat_id=chat_id, kind="edit", origin="whatsapp", source_id=_FOLLOWED + event.id,

@@ -44,12 +44,13 @@ async def opened(db: Database, chat_id: int, event: Incoming) -> Incoming:
     if field not in content.SEALED or not target:
         return event
     original = await messages.by_whatsapp(db, chat_id, target)
-    secret = await _secret(db, original) if original else b""
-    if not original or not secret:
+    if original is None:
         return event
-    envelope = getattr(content.unwrap(e2e.Message.FromString(event.raw)), field)
-    authors = await _addresses(db, original, getattr(envelope, content.SEALED[field]).participant)
     try:
+        secret = await _secret(db, original)  # of what is no message (a reaction), or imported
+        envelope = getattr(content.unwrap(e2e.Message.FromString(event.raw)), field)
+        participant = content.text(getattr(envelope, content.SEALED[field]).participant)
+        authors = await _addresses(db, original, participant) if secret else []
         plain = _open(field, envelope, target, secret, authors, list(_of(event)))
         said = _read(field, plain, target, original) if plain is not None else None
     except DecodeError as error:

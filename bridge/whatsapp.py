@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
+from archive import clean
 from archive.ids import GROUP_SERVER, LID_SERVER, USER_SERVER
 from archive.model import Sender
 from bridge import content
@@ -116,7 +117,7 @@ def _message(event: neonize_pb2.Message) -> Incoming | None:
     if not info.ID or not source.Chat.User:
         raise Malformed(f"a message in {jid(source.Chat) or 'no chat'} without an id of its own")
     return Incoming(
-        chat=jid(source.Chat), id=_text(info.ID), sender=_sender(source, info.Pushname),
+        chat=jid(source.Chat), id=clean.text(_text(info.ID)), sender=_sender(source, info.Pushname),
         from_me=source.IsFromMe, sent_at=_milliseconds(info.Timestamp), content=said,
         raw=raw.SerializeToString(),
     )
@@ -136,7 +137,7 @@ def _undecryptable(event: neonize_pb2.UndecryptableMessage) -> Undecryptable | N
     source = event.Info.MessageSource
     if source.Chat.Server != GROUP_SERVER:
         return None
-    return Undecryptable(jid(source.Chat), _text(event.Info.ID),
+    return Undecryptable(jid(source.Chat), clean.text(_text(event.Info.ID)),
                          _sender(source, event.Info.Pushname), _milliseconds(event.Info.Timestamp),
                          event.IsUnavailable)
 

@@ -47,6 +47,8 @@ _FACTS = {
     "started_at": "from (ms)", "ended_at": "to (ms)",
     "expires": "disappears from phones after (seconds)",
 }
+# Shown elsewhere or for nobody's eyes: a poll's secret would let its votes be read.
+_UNSHOWN = ("quote", "secret", "answers", "vcards", "waveform", "mentions")
 NAME_KINDS = {
     "push": "chosen by the sender", "contact": "from the phone's contacts",
     "business": "business name", "matrix": "Matrix display name",
@@ -196,7 +198,7 @@ def facts(detail: str | None) -> list[tuple[str, str]]:
     return [
         (_FACTS.get(key, key.replace("_", " ")),
          value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-        for key, value in values.items() if key != "quote"
+        for key, value in values.items() if key not in _UNSHOWN
     ]
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from archive import directory, messages, queue
 from archive.db import open_database
+from archive.model import NewRecord, Sender
 from bridge.matrix import Homeserver, HomeserverError
 from cli.office import ROOT
 from cli.reader import ClientError
@@ -21,7 +22,8 @@ from tests.bot.people import until
 from tests.bridge import wire
 from tests.bridge.here import bridge_here
 from tests.bridge.town import Town
-from waproto import common, e2e
+from waproto import common, e2e, neonize_pb2, web
+from waproto import history as past
 
 ZAFAR = {"pn": "923007009001", "lid": "770000000009001", "name": "Zafar"}
 
@@ -324,3 +326,31 @@ def _proto(folder):
 
     path = Path(folder) / "neonize" / "proto"
     return path if path.is_dir() else None
+
+
+async def test_a_vote_about_nonsense_holds_nothing_up(house, tmp_path, database_url):
+    def vote(target: str) -> e2e.Message:
+        return e2e.Message(pollUpdateMessage=e2e.PollUpdateMessage(
+            pollCreationMessageKey=common.MessageKey(ID=target, participant="77@lid"),
+            vote=e2e.PollEncValue(encPayload=b"x" * 40, encIV=b"y" * 12)))
+
+    async with bridge_here(house, tmp_path, database_url) as here:
+        await here.deliver(wire.delivery(wire.message(here.jid, "A1", "before", **ZAFAR)))
+        chat = await directory.chat_by_jid(here.db, here.jid)
+        await here.db.write(messages.add(NewRecord(
+            chat_id=chat.id, kind="reaction", origin="whatsapp", source_id="R1",
+            sender=Sender(pn="923007008001"), sent_at=1, received_at=1, text="x",
+            raw=b"\xff no message")))
+        sync = past.HistorySync(syncType=past.HistorySync.RECENT, conversations=[past.Conversation(
+            ID=here.jid, messages=[past.HistorySyncMsg(message=web.WebMessageInfo(
+                key=common.MessageKey(ID="H\x00", participant="923007008001@s.whatsapp.net"),
+                messageTimestamp=2**60, message=e2e.Message(conversation="a nul\x00")))])])
+        await here.deliver(
+            wire.delivery(wire.message(here.jid, "A2", vote("R1"), **ZAFAR)),
+            wire.delivery(wire.message(here.jid, "A3", vote("A\x00"), **ZAFAR)),
+            wire.delivery(neonize_pb2.HistorySync(Data=sync).SerializeToString(), 13),
+            wire.delivery(wire.message(here.jid, "A4", "after", **ZAFAR)))
+        room = await here.room()
+        await here.shown(room, "after")
+        bodies = await here.bodies(room)
+        assert len([b for b in bodies if "a vote in a poll" in b]) == 2 and "a nul\ufffd" in bodies

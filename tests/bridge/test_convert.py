@@ -87,3 +87,11 @@ def test_a_relayed_line_keeps_its_shape(name, line):
 
 def test_a_text_may_hold_what_templates_use():
     assert compose.relay_text("*{name}*: {text}", "A", "{name} {x} %s") == "*A*: {name} {x} %s"
+
+
+def test_what_stands_beside_the_words_never_costs_them():
+    detail = {"preview": {"url": "https://x/" + "y" * 30_000, "title": "", "description": ""},
+              "forwarded": "once", "history": True}
+    [part] = convert.to_matrix(record(text="ع" * 19_000, detail=json.dumps(detail)), None)
+    assert part.content["body"].endswith("ع" * 19_000) and size(part.content) < 62_000
+    assert part.content["org.daftar.history"] and "com.beeper.linkpreviews" not in part.content

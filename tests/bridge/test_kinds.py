@@ -313,6 +313,10 @@ async def test_by_policy_deleted_messages_stay_struck_and_view_once_is_not_fetch
                 assert change["content"]["m.new_content"]["formatted_body"] == (
                     "<del>30 teachers &lt;absent&gt;</del> <em>(deleted on WhatsApp)</em>")
         assert (await place.of_record(words))[0]["content"]["body"] == "30 teachers <absent>"
+        sticker = await zafar.send_media(place.group, b"webp", "sticker", mime="image/webp")
+        [pasted] = await place.of_record(sticker)
+        await zafar.delete(sticker)  # nothing of it can be struck through
+        await place.shown(match=lambda e: e["event_id"] == pasted["event_id"] and not e["content"])
         inner = await media(place, "image", "image/jpeg")
         once = await sent(place, e2e.Message(
             viewOnceMessage=e2e.FutureProofMessage(message=inner)))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from archive import messages, pages
-from archive.db import Database
+from archive.db import Database, Unit
 from archive.model import NewRecord, Sender
 from tests.web import seed
 from tests.web.server import Pages, serve
@@ -244,6 +244,7 @@ async def test_a_poll_shows_its_votes_and_a_pin_what_it_pins(site: Pages) -> Non
         return record
 
     poll = await add("poll", "POLL", "923007008001", "Which day?", options=["Monday", "پیر"])
+    await site.db.write(_detailed(poll, {"options": ["Monday", "پیر"], "secret": "5ec2e7"}))
     for number, (who, choice) in enumerate((
             ("923007008001", ["Monday"]), ("923007008002", ["Monday"]),
             ("923007008002", ["پیر"]))):
@@ -251,6 +252,7 @@ async def test_a_poll_shows_its_votes_and_a_pin_what_it_pins(site: Pages) -> Non
     pin = await add("pin", "PIN", "923007008001", "pinned", "POLL")
     page = await read(site, f"/g/{site.made['schools']}")
     shown = entry(page, poll)
+    assert "5ec2e7" not in page + await read(site, f"/r/{poll}"), "votes are sealed with it"
     assert "<bdi>Monday</bdi>: 1 (<bdi>Teacher 1</bdi>)" in shown
     assert "<bdi>پیر</bdi>: 1 (<bdi>Teacher 2</bdi>)" in shown
     assert "VOTE" not in page and "Vote" not in page, "votes stand with their poll"
@@ -268,7 +270,7 @@ async def test_mentions_have_names_forwarded_says_so_and_an_event_its_time(site:
         return record
 
     mention = await add("text", "M1", "@130445783677224 and @130445783677299 pl look",
-                        mentions=["130445783677224@lid", "130445783677299@lid"])
+                        mentions=["130445783677224@lid", "130445783677299@lid", "1\x00@lid"])
     forwarded = await add("text", "M2", "Good morning", forwarded="often")
     event = await add("event", "M3", "Review", starts_at=1_795_600_800_000, ends_at=0,
                       cancelled=True)
@@ -277,3 +279,7 @@ async def test_mentions_have_names_forwarded_says_so_and_an_event_its_time(site:
     assert "forwarded" in entry(page, forwarded)
     assert "Wednesday 25 November 2026, 15:00 (cancelled)" in entry(page, event)
     assert "ms)" not in entry(page, event)
+
+
+def _detailed(record_id: int, detail: dict[str, Any]) -> Unit[None]:
+    yield "UPDATE record SET detail = ? WHERE id = ?", (json.dumps(detail), record_id)
