@@ -9,12 +9,12 @@ from typing import Any
 from archive import directory, queue
 from archive.db import Database, Unit
 from archive.model import QueueRow
-from bridge.choosing import Choosing
-from bridge.groups import Groups
 from bridge.link import LinkError, LinkUnsure
 from bridge.link.parent import Link
 from bridge.matrix import Homeserver, HomeserverError
-from bridge.rooms import ADMIN_CHAT, Rooms
+from bridge.rooms.choosing import Choosing
+from bridge.rooms.groups import Groups
+from bridge.rooms.rooms import ADMIN_CHAT, Rooms
 from bridge.status import Status
 from config import Config
 

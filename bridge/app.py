@@ -8,21 +8,21 @@ from zoneinfo import ZoneInfo
 from archive import media as archive_media
 from archive.db import Database, open_database
 from bridge.admin import Admin
-from bridge.avatars import Avatars
-from bridge.catchup import Catchup
-from bridge.ghosts import Ghosts
-from bridge.groups import Groups
-from bridge.inbound import Inbound
-from bridge.inbox import Inbox
+from bridge.inward.inbound import Inbound
+from bridge.inward.inbox import Inbox
 from bridge.link import LinkError, LinkState, LinkUnsure
 from bridge.link.parent import Link
-from bridge.marks import Marks
 from bridge.matrix import Homeserver, HomeserverError
-from bridge.media import Media
-from bridge.outbound import Outbound
-from bridge.outbox import Outbox
-from bridge.pace import Pace, Paced
-from bridge.rooms import Rooms
+from bridge.outward.catchup import Catchup
+from bridge.outward.marks import Marks
+from bridge.outward.outbound import Outbound
+from bridge.outward.outbox import Outbox
+from bridge.outward.pace import Pace, Paced
+from bridge.rooms.avatars import Avatars
+from bridge.rooms.ghosts import Ghosts
+from bridge.rooms.groups import Groups
+from bridge.rooms.media import Media
+from bridge.rooms.rooms import Rooms
 from bridge.status import Status
 from bridge.worker import Lanes
 from config import Config

@@ -27,7 +27,7 @@ from mautrix.errors import (
     MUserInUse,
 )
 
-from bridge.convert import RECORD_MARK
+from bridge.shown.convert import RECORD_MARK
 from bridge.waves import Waves
 from bridge.worker import Away, GiveUp, Retry
 from config import Config

@@ -20,7 +20,7 @@ from bridge.clock import now_ms
 from bridge.line import Line
 from bridge.link import Delivery, LinkState
 from bridge.matrix import Homeserver, HomeserverError
-from bridge.rooms import Rooms
+from bridge.rooms.rooms import Rooms
 from config import Config
 from waproto import neonize_pb2
 

@@ -19,6 +19,18 @@ ARROWS: dict[str, set[str]] = {
     "emulator": {"nlp", "archive"},
     "cli": {"bridge", "bot", "web", "emulator", "nlp", "archive"},
 }
+# The same within the bridge. What stands beside these folders (`bridge.matrix` …) is free to all
+# but the pure ones; only `bridge.app`, `bridge.admin` and `bridge.status` know the journeys.
+FOLDERS: dict[str, set[str]] = {
+    "whatsapp": {"bridge.link"},
+    "shown": {"bridge.whatsapp", "bridge.rooms.standing"},
+    "rooms": {"bridge.whatsapp", "bridge.shown", "bridge.link", "bridge.matrix", "bridge.clock"},
+    "inward": {"bridge.whatsapp", "bridge.shown", "bridge.rooms", "bridge.link", "bridge.matrix",
+               "bridge.clock", "bridge.steps", "bridge.worker"},
+    "outward": {"bridge.whatsapp", "bridge.shown", "bridge.rooms", "bridge.link", "bridge.matrix",
+                "bridge.clock", "bridge.steps", "bridge.worker"},
+    "link": {"bridge.steps"},
+}
 FREE = ("config", "waproto")  # imported by anybody; import nothing of ours
 
 
@@ -83,3 +95,15 @@ def test_every_package_is_installed() -> None:
     there = {".".join(path.parent.relative_to(ROOT).parts)
              for package in ARROWS for path in (ROOT / package).rglob("*.py")}
     assert there == set(listed)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_within_the_bridge_too(folder: str) -> None:
+    may = {"bridge", f"bridge.{folder}", *FOLDERS[folder]}
+    found = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sorted((ROOT / "bridge" / folder).rglob("*.py")) for name in imports(path)
+        if name.split(".")[0] == "bridge" and name != "bridge"
+        and not any(name == one or name.startswith(one + ".") or one.startswith(name + ".")
+                    for one in may - {"bridge"})]
+    assert found == []

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from archive import queue
 from archive.db import open_database
-from bridge.marks import MARK
+from bridge.outward.marks import MARK
 from cli import compare
 from cli.office import Office
 from emulator.attachments import make

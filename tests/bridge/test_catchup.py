@@ -11,9 +11,9 @@ import pytest
 
 from archive import directory
 from archive.db import Database
-from bridge.catchup import LATE_MS, Catchup
 from bridge.clock import now_ms
 from bridge.matrix import HomeserverError
+from bridge.outward.catchup import LATE_MS, Catchup
 
 ROOM = "!room:example.org"
 

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.model import Record
-from bridge import compose, convert
-from bridge.compose import Quote
-from bridge.convert import File
+from bridge.outward import compose
+from bridge.outward.compose import Quote
+from bridge.shown import convert
+from bridge.shown.convert import File
 from waproto import e2e
 
 

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from archive import directory, messages, queue, settings
-from bridge import line, outbox, worker
+from bridge import line, worker
 from bridge.clock import now_ms
 from bridge.link import LinkDown, LinkState, Sent
-from bridge.pace import Pace
+from bridge.outward import outbox
+from bridge.outward.pace import Pace
 from cli import status
 from emulator import content
 from emulator.faults import Chances, Faults

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.formatted import from_html
-from bridge.markup import to_html, with_names
+from bridge.outward.formatted import from_html
+from bridge.shown.markup import to_html, with_names
 
 ZAFAR = {"923007001001": ("@wa_923007001001:daftar.localhost", "Zafar <DEO>"),
          "77700001": ("", "Gul")}

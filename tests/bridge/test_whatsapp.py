@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive.model import Sender
-from bridge import described, history, whatsapp
-from bridge.content import Content
-from bridge.whatsapp import Incoming, Malformed
+from bridge.whatsapp import described, events, history
+from bridge.whatsapp.content import Content
+from bridge.whatsapp.events import Incoming, Malformed
 from tests.bridge import wire
 from waproto import common, e2e, neonize_pb2, web
 from waproto import history as past
@@ -21,7 +21,7 @@ CHAT = "120363000000000001@g.us"
 
 def read(content: str | e2e.Message, **who: object) -> Incoming | None:
     """A message of Zafar's as the port reads it."""
-    found = whatsapp.parse(wire.MESSAGE, wire.message(
+    found = events.parse(wire.MESSAGE, wire.message(
         CHAT, "AC01", content, **{"pn": "923007001001", **who}))
     assert found is None or isinstance(found, Incoming)
     return found
@@ -67,8 +67,8 @@ def test_keys_alone_say_nothing():
 
 def test_what_is_not_said_in_a_group_is_not_ours():
     for chat in ("923007001001@s.whatsapp.net", "status@broadcast", "1@newsletter"):
-        assert whatsapp.parse(wire.MESSAGE, wire.message(chat, "A", pn="923007001001")) is None
-        assert whatsapp.parse(wire.UNDECRYPTABLE, wire.undecryptable(chat, "A", pn="92")) is None
+        assert events.parse(wire.MESSAGE, wire.message(chat, "A", pn="923007001001")) is None
+        assert events.parse(wire.UNDECRYPTABLE, wire.undecryptable(chat, "A", pn="92")) is None
 
 
 def test_a_protocol_message_of_a_new_type_is_no_deletion():
@@ -88,19 +88,19 @@ def test_a_protocol_message_of_a_new_type_is_no_deletion():
 def test_a_text_that_is_not_utf_8_is_read_as_far_as_it_can(raw, kind, text):
     found = read(e2e.Message.FromString(raw))
     assert (found.content.kind, found.content.text) == (kind, text) and found.raw == raw
-    whatsapp.dump_detail(found.content.detail)
+    events.dump_detail(found.content.detail)
 
 
 def test_a_message_without_id_or_sender_is_one_sentence():
     for id, pn, words in (("", "923007001001", "without an id"), ("AC01", "", "names no sender")):
         with pytest.raises(Malformed, match=words):
-            whatsapp.parse(wire.MESSAGE, wire.message(CHAT, id, pn=pn))
+            events.parse(wire.MESSAGE, wire.message(CHAT, id, pn=pn))
 
 
 @given(st.sampled_from([17, 21, 22, 44, 13, 999]), st.binary(max_size=200))
 def test_random_bytes_are_malformed_or_nothing(code, data):
     try:
-        whatsapp.parse(code, data)
+        events.parse(code, data)
     except Malformed as error:
         assert f"event {code}" in str(error) or "message" in str(error)
 
@@ -113,7 +113,7 @@ def test_a_random_message_is_read_or_kept(data):
         return
     found = read(content)
     assert found is None or found.content.kind
-    assert found is None or whatsapp.dump_detail(found.content.detail) != ""
+    assert found is None or events.dump_detail(found.content.detail) != ""
 
 
 @given(st.data())
@@ -122,7 +122,7 @@ def test_a_damaged_event_never_does_more_than_malformed(data):
     for _ in range(data.draw(st.integers(1, 6))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(Malformed):
-        whatsapp.parse(wire.MESSAGE, bytes(body))
+        events.parse(wire.MESSAGE, bytes(body))
 
 
 def test_a_quote_is_read_with_its_words():
@@ -136,11 +136,11 @@ def test_a_quote_is_read_with_its_words():
 
 def test_a_group_is_read_with_both_addresses_of_its_members():
     part = neonize_pb2.GroupParticipant(
-        JID=whatsapp.to_jid("77@lid"), LID=whatsapp.to_jid("77@lid"),
-        PhoneNumber=whatsapp.to_jid("923007001001@s.whatsapp.net"), IsAdmin=True,
+        JID=events.to_jid("77@lid"), LID=events.to_jid("77@lid"),
+        PhoneNumber=events.to_jid("923007001001@s.whatsapp.net"), IsAdmin=True,
         IsSuperAdmin=False, DisplayName="", Error=0)
     group = described.read_group(neonize_pb2.GroupInfo(
-        JID=whatsapp.to_jid(CHAT), Participants=[part]))
+        JID=events.to_jid(CHAT), Participants=[part]))
     [member] = group.members
     assert (member.sender, member.role) == (Sender(pn="923007001001", lid="77"), "admin")
 

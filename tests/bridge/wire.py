@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import itertools
 
-from bridge import whatsapp
 from bridge.link import GROUP_INFO, MESSAGE, UNDECRYPTABLE, Delivery
+from bridge.whatsapp import events
 from waproto import e2e, neonize_pb2
 
 _seqs = itertools.count(1)
@@ -17,12 +17,12 @@ _FLAGS = ("IsEphemeral", "IsViewOnce", "IsViewOnceV2", "IsViewOnceV2Extension",
 def info(chat: str, id: str, *, pn: str = "", lid: str = "", name: str = "",
          at: int = 1_790_000_000, from_me: bool = False) -> neonize_pb2.MessageInfo:
     """Who, where, when. `at`: seconds."""
-    addresses = [whatsapp.to_jid(text) for text in (
+    addresses = [events.to_jid(text) for text in (
         f"{lid}@lid" if lid else "", f"{pn}@s.whatsapp.net" if pn else "") if text]
     sender, other = (*addresses, NOBODY, NOBODY)[:2]
     return neonize_pb2.MessageInfo(
         MessageSource=neonize_pb2.MessageSource(
-            Chat=whatsapp.to_jid(chat), Sender=sender, SenderAlt=other, RecipientAlt=NOBODY,
+            Chat=events.to_jid(chat), Sender=sender, SenderAlt=other, RecipientAlt=NOBODY,
             BroadcastListOwner=NOBODY, IsFromMe=from_me, IsGroup=True),
         ID=id, ServerID=0, Type="text", Pushname=name, Timestamp=at, Category="", Multicast=False,
         MediaType="", Edit="")
@@ -46,10 +46,10 @@ def undecryptable(chat: str, id: str, *, unavailable: bool = False, **who: objec
 
 def group_change(chat: str, *, at: int = 1_790_000_000, **changes: object) -> bytes:
     """The body of a change of a group: Join, Leave, Promote, Demote (lists of JIDs)."""
-    lists = {key: [whatsapp.to_jid(jid) for jid in value] for key, value in changes.items()
+    lists = {key: [events.to_jid(jid) for jid in value] for key, value in changes.items()
              if isinstance(value, list)}
     return neonize_pb2.GroupInfoEvent(
-        JID=whatsapp.to_jid(chat), Notify="", Timestamp=at, PrevParticipantsVersionID="",
+        JID=events.to_jid(chat), Notify="", Timestamp=at, PrevParticipantsVersionID="",
         ParticipantVersionID="", JoinReason="", **lists).SerializeToString()
 
 

@@ -11,11 +11,12 @@ from archive import media as archive_media
 from archive import messages
 from archive.db import Database
 from archive.model import Record
-from bridge import content, convert
-from bridge.convert import File
 from bridge.link import LinkError, LinkUnsure
 from bridge.link.parent import Link
 from bridge.matrix import Homeserver
+from bridge.shown import convert
+from bridge.shown.convert import File
+from bridge.whatsapp import content
 from waproto import e2e
 
 

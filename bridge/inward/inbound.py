@@ -14,16 +14,18 @@ from mautrix.errors import MForbidden
 from archive import directory, messages, queue
 from archive.db import Database, Unit
 from archive.model import Chat, Person, QueueRow, Record
-from bridge import convert, late, whatsapp
 from bridge.clock import now_ms
-from bridge.follow import SPEAKER
-from bridge.ghosts import Ghosts
+from bridge.inward import late
 from bridge.link import LinkDown, LinkError
-from bridge.markup import Mentions
 from bridge.matrix import NOTICE_MARK, Homeserver, HomeserverError
-from bridge.media import Media, MediaGone
-from bridge.rooms import Rooms
+from bridge.rooms.follow import SPEAKER
+from bridge.rooms.ghosts import Ghosts
+from bridge.rooms.media import Media, MediaGone
+from bridge.rooms.rooms import Rooms
+from bridge.shown import convert
+from bridge.shown.markup import Mentions
 from bridge.steps import reached
+from bridge.whatsapp import events
 from bridge.worker import Away, GiveUp, Retry
 from config import Config
 
@@ -204,7 +206,7 @@ class Inbound:
                           relates: dict[str, Any] | None = None, first: int = 0) -> list[str]:
         """Send a record's parts, unless they stand in the room since before a crash. `file` is the
         record's own, which the homeserver may have already. Returns the event ids."""
-        events = []
+        sent = []
         for number, part in enumerate(parts, first):
             event = state.sent_before.get((record.id, number))
             if event is None:
@@ -220,8 +222,8 @@ class Inbound:
                                                 "size": len(part.file.data)})
                 event = await self._send(
                     state, record, content, ghost, part=number, kind=part.type)
-            events.append(event)
-        return events
+            sent.append(event)
+        return sent
 
     async def _mentions(self, record: Record) -> Mentions:
         """Whom a text names: the digits behind its "@" → (Matrix id of their ghost or "", name)."""
@@ -229,7 +231,7 @@ class Inbound:
             return {}
         found = {}
         for jid in json.loads(record.detail).get("mentions", [])[:MENTIONS]:
-            sender = whatsapp.sender_of_jid(str(jid))
+            sender = events.sender_of_jid(str(jid))
             if sender is None:
                 continue
             kind, digits = ("lid", sender.lid) if sender.lid else ("pn", sender.pn)

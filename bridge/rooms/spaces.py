@@ -6,9 +6,9 @@ import hashlib
 
 from archive import settings
 from archive.db import Database
-from bridge import places
 from bridge.matrix import Homeserver
-from bridge.standing import Standing
+from bridge.rooms import places
+from bridge.rooms.standing import Standing
 from config import Config
 
 
@@ -26,7 +26,7 @@ class Spaces:
         self._lock = asyncio.Lock()
 
     async def room(self, key: str, standing: Standing) -> str:
-        """The room id of the space with that key (bridge/places.py), made and named as needed."""
+        """The room id of the space with that key (see places.py), made and named as needed."""
         async with self._lock:
             if key == places.DEPARTMENT:
                 return await self._department()

@@ -10,10 +10,11 @@ from datetime import tzinfo
 from archive import messages, queue
 from archive.db import Database, Unit
 from archive.model import NewRecord
-from bridge import changes, described, history, late, sealed, whatsapp
-from bridge.groups import Groups
+from bridge.inward import changes, late
 from bridge.link import Delivery
+from bridge.rooms.groups import Groups
 from bridge.steps import reached
+from bridge.whatsapp import described, events, history, sealed
 
 log = logging.getLogger("daftar.bridge.inbox")
 
@@ -37,7 +38,7 @@ class Inbox:
         reached("in2-before-store")
         try:
             lane = await self._store(delivery)
-        except (whatsapp.Malformed, ValueError) as error:
+        except (events.Malformed, ValueError) as error:
             # There is no chat to put it in: the bytes are kept where the administrator is told.
             log.error("WhatsApp sent something unreadable: %s", error)
             await self._db.write(_keep_unreadable(delivery, str(error)))
@@ -50,16 +51,16 @@ class Inbox:
         """The lane that got work. Raises Malformed or ValueError for what cannot be stored."""
         if delivery.code == history.CODE:
             return await self._past(delivery)
-        read = described.parse if delivery.code in described.CODES else whatsapp.parse
+        read = described.parse if delivery.code in described.CODES else events.parse
         event = read(delivery.code, delivery.body)
         lane: str | None = None
         match event:
-            case whatsapp.Incoming():
+            case events.Incoming():
                 chat = await self._groups.chosen(event.chat)
                 if chat is not None:
                     event = await sealed.opened(self._db, chat.id, event)
                     lane = await self._db.write(_store_message(chat.id, event, delivery.at))
-            case whatsapp.Undecryptable():
+            case events.Undecryptable():
                 chat = await self._groups.chosen(event.chat)
                 if chat is not None:
                     lane = await self._db.write(late.announce(chat.id, event, delivery.at))
@@ -74,7 +75,7 @@ class Inbox:
 
     async def _past(self, delivery: Delivery) -> None:
         """The phone's history, group by group; what is in the record already adds nothing."""
-        own = whatsapp.sender_of_jid(self._own_jid())
+        own = events.sender_of_jid(self._own_jid())
         for jid, messages_ in history.read(delivery.body, own).items():
             chat = await self._groups.chosen(jid)
             if chat is None:
@@ -87,8 +88,8 @@ class Inbox:
                 await self._db.write(_store_all(chat.id, fresh[start:start + BATCH], delivery.at))
                 self._wake(f"in:{chat.id}")
 
-    async def _unknown(self, chat_id: int, said: list[whatsapp.Incoming]
-                       ) -> list[whatsapp.Incoming]:
+    async def _unknown(self, chat_id: int, said: list[events.Incoming]
+                       ) -> list[events.Incoming]:
         """Those that the record does not hold."""
         known: set[str] = set()
         for start in range(0, len(said), BATCH):
@@ -110,7 +111,7 @@ def _introduce(chat_id: int, first: str, words: str, at: int) -> Unit[None]:
         yield from queue.put(f"in:{chat_id}", f"in:{record_id}", "record", record_id=record_id)
 
 
-def _store_all(chat_id: int, said: list[whatsapp.Incoming], at: int) -> Unit[None]:
+def _store_all(chat_id: int, said: list[events.Incoming], at: int) -> Unit[None]:
     for message in said:
         yield from _store_message(chat_id, message, at)
 
@@ -123,7 +124,7 @@ def _keep_unreadable(delivery: Delivery, reason: str) -> Unit[None]:
         yield from queue.fail(rows[0]["id"], reason)
 
 
-def _store_message(chat_id: int, event: whatsapp.Incoming, at: int) -> Unit[str | None]:
+def _store_message(chat_id: int, event: events.Incoming, at: int) -> Unit[str | None]:
     if not (yield from changes.permitted(chat_id, event)):
         event = changes.refused(event)
     sent_at = event.sent_at if 0 < event.sent_at <= at + late.DAY_MS else at
@@ -132,7 +133,7 @@ def _store_message(chat_id: int, event: whatsapp.Incoming, at: int) -> Unit[str 
         chat_id=chat_id, kind=said.kind, origin="whatsapp", source_id=event.id,
         sender=event.sender, sent_at=sent_at, received_at=at, text=said.text,
         target_source_id=said.target, media_name=said.media_name, media_mime=said.media_mime,
-        detail=whatsapp.dump_detail(said.detail), raw=event.raw))
+        detail=events.dump_detail(said.detail), raw=event.raw))
     if not new:
         return None
     lane = f"in:{chat_id}"

@@ -9,7 +9,7 @@ from typing import Any
 from archive import messages, queue
 from archive.db import Row, Unit
 from archive.model import NewRecord
-from bridge import whatsapp
+from bridge.whatsapp import events
 
 _NOTICE = "undecryptable:"  # source ids of the notices
 _FOLLOWED = "followed:"  # … and of the edits that replace them
@@ -22,7 +22,7 @@ UNAVAILABLE = ("WhatsApp shows this message on phones only (a picture to be seen
 _ABOUT = ("edit", "deletion", "reaction", "vote", "pin")
 
 
-def announce(chat_id: int, event: whatsapp.Undecryptable, at: int) -> Unit[str | None]:
+def announce(chat_id: int, event: events.Undecryptable, at: int) -> Unit[str | None]:
     """The notice in the record and its row; the lane that got work. Nothing when the message is
     there already: then a second copy could not be read, as it should be."""
     known = yield (
@@ -37,7 +37,7 @@ def announce(chat_id: int, event: whatsapp.Undecryptable, at: int) -> Unit[str |
         text=UNAVAILABLE if event.unavailable else TEXT)))
 
 
-def arrived(chat_id: int, record_id: int, event: whatsapp.Incoming, at: int) -> Unit[None]:
+def arrived(chat_id: int, record_id: int, event: events.Incoming, at: int) -> Unit[None]:
     """A new message has its row: behind it come the end of the notice that stood for it, and what
     was said about it before."""
     notice = yield (
@@ -49,7 +49,7 @@ def arrived(chat_id: int, record_id: int, event: whatsapp.Incoming, at: int) -> 
             sender=event.sender, sent_at=max(at, event.sent_at), received_at=at,
             target_source_id=_NOTICE + event.id,
             text="This message could not be decrypted at first; it has followed.",
-            detail=whatsapp.dump_detail({"message": record_id})))
+            detail=events.dump_detail({"message": record_id})))
     waiting = yield (
         """SELECT a.id, a.kind, a.sender_id, m.sender_id AS author, b.role FROM record a
         JOIN record m ON m.id = a.target_id

@@ -9,10 +9,10 @@ from typing import Any
 from archive import directory, ids
 from archive.db import Database
 from archive.model import Chat, Person
-from bridge import compose, formatted
-from bridge.compose import Words
 from bridge.link.parent import Link
 from bridge.matrix import Homeserver
+from bridge.outward import compose, formatted
+from bridge.outward.compose import Words
 from config import Config
 
 HTML = "org.matrix.custom.html"

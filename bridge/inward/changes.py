@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from archive import directory
 from archive.db import Unit
-from bridge.content import Content
-from bridge.whatsapp import Incoming
+from bridge.whatsapp.content import Content
+from bridge.whatsapp.events import Incoming
 
 
 def permitted(chat_id: int, event: Incoming) -> Unit[bool]:

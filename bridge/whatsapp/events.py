@@ -13,8 +13,8 @@ from google.protobuf.message import DecodeError
 from archive import clean
 from archive.ids import GROUP_SERVER, LID_SERVER, USER_SERVER
 from archive.model import Sender
-from bridge import content
-from bridge.content import Content
+from bridge.whatsapp import content
+from bridge.whatsapp.content import Content
 from waproto import neonize_pb2
 
 # Codes of the link's events (neonize's numbering).

@@ -203,7 +203,7 @@ def poll_message(poll: Poll, quote: Quote | None) -> e2e.Message:
 def vote_message(key: common.MessageKey, author: str, voter: str, secret: bytes,
                  options: Sequence[str], at_ms: int) -> e2e.Message:
     """A vote for some options of the poll `key` (none: it is taken back). It is sealed as the
-    bridge opens others' (bridge/sealed.py); `author` and `voter` are the JIDs of the poll's
+    bridge opens others' (whatsapp/sealed.py); `author` and `voter` are the JIDs of the poll's
     sender and of ours, as the group names them."""
     info = f"{key.ID}{author}{voter}Poll Vote".encode()
     sealing, iv = HKDF(SHA256(), 32, None, info).derive(secret), os.urandom(12)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from archive import directory, settings
 from archive.db import Database
 from archive.model import Chat
-from bridge.described import Group
-from bridge.groups import Groups
 from bridge.link import LinkError
 from bridge.matrix import Homeserver, HomeserverError
-from bridge.rooms import Rooms
+from bridge.rooms.groups import Groups
+from bridge.rooms.rooms import Rooms
+from bridge.whatsapp.described import Group
 from config import Config
 
 _LISTED = "listed groups"  # the JIDs behind the numbers of the latest !wa groups

@@ -4,7 +4,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from archive.model import Chat
-from bridge.standing import Standing
+from bridge.rooms.standing import Standing
 from config import Config
 
 DEPARTMENT = ""  # the place of a room that no rule and no community claims

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from archive import clean, directory
 from archive.db import Unit
 from archive.model import Sender
-from bridge import described, whatsapp
-from bridge.content import timer_words
-from bridge.described import GroupChange, Unknown
-from bridge.standing import Standing
+from bridge.rooms.standing import Standing
+from bridge.whatsapp import described, events
+from bridge.whatsapp.content import timer_words
+from bridge.whatsapp.described import GroupChange, Unknown
 
 US = "the department's number"
 LONGEST = 500  # characters of a description that are repeated
@@ -128,7 +128,7 @@ class Teller:
 
     def _named(self, jid: str) -> Unit[tuple[str, bool]]:
         """A member's name, and whether it did the change itself."""
-        sender = whatsapp.sender_of_jid(jid)
+        sender = events.sender_of_jid(jid)
         if sender is None:
             return jid, False
         name = yield from self._person(sender)

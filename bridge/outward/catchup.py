@@ -20,7 +20,7 @@ from archive.db import Database
 from archive.model import Chat
 from bridge.clock import now_ms
 from bridge.matrix import Homeserver, HomeserverError
-from bridge.outbox import CARRIED_TYPES, LATE_MS, REFUSED_TYPES
+from bridge.outward.outbox import CARRIED_TYPES, LATE_MS, REFUSED_TYPES
 
 log = logging.getLogger("daftar.bridge.catchup")
 

@@ -24,9 +24,9 @@ from google.protobuf.message import DecodeError
 from archive import directory, ids, messages
 from archive.db import Database
 from archive.model import Record
-from bridge import content
-from bridge.content import Content
-from bridge.whatsapp import Incoming
+from bridge.whatsapp import content
+from bridge.whatsapp.content import Content
+from bridge.whatsapp.events import Incoming
 from waproto import e2e
 
 log = logging.getLogger("daftar.bridge.sealed")

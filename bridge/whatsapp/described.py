@@ -1,6 +1,6 @@
 """What the link says about groups, as dataclasses: a description, a change, a picture.
 
-Pure, as bridge/whatsapp.py, whose part for groups this is.
+Pure, as bridge/whatsapp/events.py, whose part for groups this is.
 """
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 from archive.ids import GROUP_SERVER
 from archive.model import Sender
 from bridge.link import GROUP_INFO, JOINED_GROUP, PICTURE
-from bridge.whatsapp import Malformed, jid, sender_of_jid, to_jid
+from bridge.whatsapp.events import Malformed, jid, sender_of_jid, to_jid
 from waproto import neonize_pb2
 
 CODES = (GROUP_INFO, JOINED_GROUP, PICTURE)  # the events that parse() reads

@@ -8,9 +8,11 @@ from dataclasses import replace
 from archive import directory, messages, queue, settings
 from archive.db import Unit
 from archive.model import Chat, NewRecord, Person, Sender
-from bridge import announcements, described, standing
-from bridge.described import Group, GroupChange, Picture
-from bridge.standing import Standing
+from bridge.rooms import standing
+from bridge.rooms.standing import Standing
+from bridge.shown import announcements
+from bridge.whatsapp import described
+from bridge.whatsapp.described import Group, GroupChange, Picture
 
 CHOICE = "bridged "  # + JID: yes or no, as an admin wrote it; stands above bridge.groups
 SPEAKER = "group:"  # ids of records begin so in which the bridge itself speaks of the group

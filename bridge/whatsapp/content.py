@@ -33,7 +33,7 @@ _SILENT_PROTOCOL = {  # between devices, not between people
     "LID_MIGRATION_MAPPING_SYNC", "SHARED_DEVICE_CONTACT_HASH_KEY_SHARE",
     "SHARED_DEVICE_CONTACT_HASH_KEY_REQUEST", "COEX_STATE_SYNC", "CHAT_THEME_SETTING",
 }
-# Sealed under the secret of the message they are about (bridge/sealed.py); where that one's key is.
+# Sealed under the secret of the message they are about (sealed.py); where that one's key is.
 SEALED = {"secretEncryptedMessage": "targetMessageKey", "encReactionMessage": "targetMessageKey",
           "pollUpdateMessage": "pollCreationMessageKey",
           "encEventResponseMessage": "eventCreationMessageKey"}

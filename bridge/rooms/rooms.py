@@ -9,14 +9,14 @@ from typing import Any
 from archive import directory, queue, settings
 from archive.db import Database
 from archive.model import Chat
-from bridge import places, standing
-from bridge.avatars import Avatars
 from bridge.clock import now_ms
-from bridge.ghosts import Ghosts
 from bridge.link import LinkError
 from bridge.matrix import Homeserver, HomeserverError
-from bridge.spaces import Spaces
-from bridge.standing import Standing
+from bridge.rooms import places, standing
+from bridge.rooms.avatars import Avatars
+from bridge.rooms.ghosts import Ghosts
+from bridge.rooms.spaces import Spaces
+from bridge.rooms.standing import Standing
 from config import Config
 
 log = logging.getLogger("daftar.bridge.rooms")
@@ -95,7 +95,8 @@ class Rooms:
     # In step
 
     async def sync(self, chat: Chat, work: dict[str, Any]) -> None:
-        """Bring a group's room in step with it. `work`: what bridge/groups.py says has changed:
+        """Bring a group's room in step with it. `work`: what bridge/rooms/groups.py says has
+        changed:
         `left` (person → who removed them), `picture`, `person` (whose picture changed). Raises
         HomeserverError when the homeserver is away."""
         room = chat.room_id

@@ -12,10 +12,11 @@ from typing import Any
 from archive import directory, messages, queue
 from archive.db import Database, Unit
 from archive.model import Chat, NewRecord, Sender
-from bridge import compose, convert
 from bridge.clock import now_ms
-from bridge.marks import AGAIN, WARNING
 from bridge.matrix import Homeserver
+from bridge.outward import compose
+from bridge.outward.marks import AGAIN, WARNING
+from bridge.shown import convert
 from bridge.steps import reached
 from config import Config
 from nlp.words import is_command, without_fallback

@@ -1,4 +1,4 @@
-"""WhatsApp's text with its marks as Matrix HTML; bridge/formatted.py is the way back. Pure.
+"""WhatsApp's text with its marks as Matrix HTML; bridge/outward/formatted.py is the way back. Pure.
 
 WhatsApp's marks are its help page "How to format your messages": *bold*, _italic_, ~strike~,
 ```block```, `code`, lists ("* ", "- ", "1. ") and quotes ("> "). Matrix's HTML is the client-server

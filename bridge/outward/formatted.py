@@ -1,5 +1,5 @@
-"""Matrix HTML (an event's formatted_body) as WhatsApp's text with its marks; bridge/markup.py is
-the way from WhatsApp. Pure; hostile input takes time that grows with its length.
+"""Matrix HTML (an event's formatted_body) as WhatsApp's text with its marks; the other way is
+bridge/shown/markup.py. Pure; hostile input takes time that grows with its length.
 """
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from bridge.markup import of_word
+from bridge.shown.markup import of_word
 
 Named = Callable[[str], tuple[str, str] | None]  # Matrix id → (digits behind "@", JID)
 

@@ -6,12 +6,12 @@ import asyncio
 from typing import Any
 
 from archive.model import Record
-from bridge import compose, pictures
 from bridge.clock import now_ms
-from bridge.compose import Shape
 from bridge.link.parent import Link
 from bridge.matrix import Homeserver
-from bridge.media import Media
+from bridge.outward import compose, pictures
+from bridge.outward.compose import Shape
+from bridge.rooms.media import Media
 from bridge.worker import GiveUp
 
 SIZE_LIMIT = 64 * 1024 * 1024  # bytes; WhatsApp's own limit for pictures and videos

@@ -9,11 +9,12 @@ from archive import clean, directory, settings
 from archive.db import Database
 from archive.ids import LID_SERVER
 from archive.model import Chat
-from bridge import described, follow, places, standing
 from bridge.clock import now_ms
-from bridge.described import Group, GroupChange, Picture
 from bridge.link import LinkError, LinkUnsure
 from bridge.link.parent import Link
+from bridge.rooms import follow, places, standing
+from bridge.whatsapp import described
+from bridge.whatsapp.described import Group, GroupChange, Picture
 from config import Config
 
 log = logging.getLogger("daftar.bridge.groups")

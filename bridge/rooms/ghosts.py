@@ -8,10 +8,10 @@ import secrets
 from archive import directory, ids, queue
 from archive.db import Database, Unit
 from archive.model import Chat, Person
-from bridge.avatars import Avatars
 from bridge.clock import now_ms
 from bridge.link import LinkError
 from bridge.matrix import Homeserver
+from bridge.rooms.avatars import Avatars
 from config import Config
 
 log = logging.getLogger("daftar.bridge.ghosts")

@@ -14,17 +14,19 @@ from zoneinfo import ZoneInfo
 from archive import directory, ids, messages, queue, settings
 from archive.db import Database, Unit
 from archive.model import MESSAGE_KINDS, Chat, QueueRow, Record
-from bridge import compose, convert, marks, standing
-from bridge.attachments import Attachments
 from bridge.clock import now_ms
-from bridge.compose import Poll, Quote, Words
 from bridge.link import LinkDown, LinkError, LinkUnsure
 from bridge.link.parent import Link
 from bridge.matrix import Homeserver, HomeserverError
-from bridge.media import Media
-from bridge.outbox import LATE_MS, REFUSED_TYPES
+from bridge.outward import compose, marks
+from bridge.outward.attachments import Attachments
+from bridge.outward.compose import Poll, Quote, Words
+from bridge.outward.outbox import LATE_MS, REFUSED_TYPES
+from bridge.outward.voice import Voice
+from bridge.rooms import standing
+from bridge.rooms.media import Media
+from bridge.shown import convert
 from bridge.steps import reached
-from bridge.voice import Voice
 from bridge.worker import Away, GiveUp, Retry, Unsure
 from config import Config
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from archive import clean
 from archive.model import Record
-from bridge import markup
-from bridge.markup import Mentions
+from bridge.shown import markup
+from bridge.shown.markup import Mentions
 
 NOBODY: Mentions = MappingProxyType({})
 RECORD_MARK = "org.daftar.record"

@@ -12,9 +12,9 @@ from google.protobuf.message import DecodeError
 from archive import clean
 from archive.ids import GROUP_SERVER
 from archive.model import Sender
-from bridge import content
-from bridge.content import Content
-from bridge.whatsapp import Incoming, Malformed, sender_of_jid
+from bridge.whatsapp import content
+from bridge.whatsapp.content import Content
+from bridge.whatsapp.events import Incoming, Malformed, sender_of_jid
 from waproto import neonize_pb2
 
 CODE = 13  # neonize's number of the event

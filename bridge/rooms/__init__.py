@@ -1,0 +1,1 @@
+"""Groups and their rooms: which, where, under which name, with whom in them."""

@@ -1,0 +1,1 @@
+"""What a room shows of WhatsApp: Matrix events, HTML, sentences about a group; pure."""

@@ -1,0 +1,1 @@
+"""What WhatsApp says: its events, messages and groups, read into our dataclasses; pure."""
