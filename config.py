@@ -98,6 +98,9 @@ class WhatsApp:
                             "Daftar")
     environment: dict[str, str] = _doc(
         "Environment of the link's process, e.g. HTTPS_PROXY.", dict)
+    media_limit: int = _doc(
+        "Largest file that is fetched from WhatsApp, in MB; the WhatsApp library holds it in "
+        "memory several times.", 256)
     pace_minute: int = _doc("Messages that may leave in a minute; 0 for no limit.", 20)
     pace_hour: int = _doc("Messages that may leave in an hour; 0 for no limit.", 300)
 

@@ -1,10 +1,12 @@
 """Files by content: a folder whose names are SHA-256 sums, and the table that knows them."""
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from archive.db import ArchiveError, Database, Unit
@@ -34,31 +36,55 @@ class MediaStore:
         path = self.path(sha256)
         if path.exists() and path.stat().st_size == len(data):
             return sha256
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        with self.incoming() as fresh:
+            fresh.write_bytes(data)
+            return self.adopt(fresh)
+
+    @contextlib.contextmanager
+    def incoming(self) -> Iterator[Path]:
+        """An empty file in the store's folder that somebody may write and `adopt`; what has not
+        been adopted when the context ends is gone."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.folder, prefix=".new-")
+        os.close(handle)
+        path = Path(name).resolve()
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def adopt(self, fresh: Path) -> str:
+        """Make a file that `incoming` gave part of the store, without reading it into memory; its
+        SHA-256 sum in hex. It is on the disk when this returns. Raises OSError."""
+        with fresh.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+            size = os.fstat(file.fileno()).st_size
+        path = self.path(sha256)
+        if path.exists() and path.stat().st_size == size:
+            return sha256
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(fresh, path)
         for folder in (path.parent, path.parent.parent, self.folder):
             _fsync_folder(folder)
         return sha256
 
-    def get(self, sha256: str) -> bytes:
-        """The data. Raises ArchiveError when the file is missing or is not what it was."""
+    def whole(self, sha256: str) -> Path:
+        """The path of a file whose content has just been compared with its sum, piece by piece.
+        Raises ArchiveError when it is missing or is not what it was."""
         path = self.path(sha256)
         try:
-            data = path.read_bytes()
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise ArchiveError(f"media {sha256}: {path} cannot be read: {error}") from None
-        if hashlib.sha256(data).hexdigest() != sha256:
+        if found != sha256:
             raise ArchiveError(f"media {sha256}: {path} is damaged; restore it from a backup")
-        return data
+        return path
+
+    def get(self, sha256: str) -> bytes:
+        """The data. Raises ArchiveError when the file is missing or is not what it was."""
+        return self.whole(sha256).read_bytes()
 
 
 def _fsync_folder(folder: Path) -> None:

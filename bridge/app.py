@@ -43,7 +43,8 @@ class Bridge:
                          whatsapp.environment, self._on_event, self._on_state)
         self.homeserver = Homeserver(config, self._on_transaction)
         store = archive_media.MediaStore(config.data / "media")
-        media = Media(database, store, self.link, self.homeserver)
+        media = Media(database, store, self.link, self.homeserver,
+                      whatsapp.media_limit * 2**20)
         avatars = Avatars(database, store, self.link, self.homeserver)
         ghosts = Ghosts(config, database, self.homeserver, avatars)
         rooms = Rooms(config, database, self.homeserver, avatars, ghosts)

@@ -7,13 +7,15 @@ with the record.
 """
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import pathlib as files  # Path is mautrix's here: of an address
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from aiohttp import ClientError, ClientResponseError, web
+from aiohttp import ClientError, ClientResponse, ClientResponseError, web
 from mautrix.api import Method, Path
 from mautrix.appservice import AppService
 from mautrix.appservice.state_store import ASStateStore
@@ -24,6 +26,7 @@ from mautrix.errors import (
     MForbidden,
     MNotFound,
     MRoomInUse,
+    MTooLarge,
     MUserInUse,
 )
 
@@ -36,6 +39,7 @@ log = logging.getLogger("daftar.bridge.matrix")
 
 NOTICE_MARK = "org.daftar.notice"  # of the bridge's own words in a room: the row they come from
 BODY_LIMIT = 64 * 1024 * 1024  # a transaction holds up to 100 events of 64 KiB
+PIECE = 256 * 1024  # bytes of a file that are held at a time
 PAGES = 6  # how far back a late resend looks for its own marks, 100 events a page
 
 # In version 12 the creator's power is not in the power levels; 11 works the same on every Synapse
@@ -54,10 +58,35 @@ class HomeserverError(Exception):
         self.temporary = temporary
         self.away = away
 
+    @property
+    def too_large(self) -> bool:
+        """Is what was sent larger than the homeserver takes?"""
+        return isinstance(self.__cause__, MTooLarge)
+
     def for_lane(self) -> Exception:
         """What the handler of a lane raises for it."""
         kind = Away if self.away else Retry if self.temporary else GiveUp
         return kind(str(self))
+
+
+class FileTooLarge(Exception):
+    """A file has more bytes than are wanted; the text says how many are announced."""
+
+
+async def _pieces(path: files.Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while piece := await asyncio.to_thread(file.read, PIECE):
+            yield piece
+
+
+async def _receive(response: ClientResponse, path: files.Path, limit: int) -> None:
+    size = response.content_length or 0
+    with path.open("wb") as file:
+        async for piece in response.content.iter_chunked(PIECE):
+            size = max(size, file.tell() + len(piece))
+            if size > limit:
+                raise FileTooLarge(size)
+            await asyncio.to_thread(file.write, piece)
 
 
 class _StateStore(ASStateStore, MemoryStateStore):
@@ -216,19 +245,29 @@ class Homeserver:
         await self.request(
             Method.PUT, Path.v3.rooms[room].state[event_type][state_key], content)
 
-    async def upload(self, data: bytes, mime: str, name: str) -> str:
-        """Upload a file to the media repository. Returns its mxc: URI."""
+    async def upload(self, data: bytes | files.Path, mime: str, name: str) -> str:
+        """Upload a file, given as its bytes or its path, to the media repository. Returns its mxc:
+        URI."""
         try:
-            return await self._service.intent.upload_media(data, mime, filename=name)
+            if isinstance(data, bytes):
+                return await self._service.intent.upload_media(data, mime, filename=name)
+            return await self._service.intent.upload_media(
+                _pieces(data), mime, filename=name, size=data.stat().st_size)
         except MatrixRequestError as error:
             raise self._explain(error) from error
         except (TimeoutError, MatrixConnectionError, ClientError, OSError) as error:
             raise self._away(error) from error
 
-    async def download(self, mxc: str) -> bytes:
-        """Fetch a file from the media repository."""
+    async def download(self, mxc: str, path: files.Path, limit: int) -> None:
+        """Fetch a file from the media repository into `path`, piece by piece. Raises FileTooLarge
+        as soon as it has more than `limit` bytes."""
+        api = self._service.intent.api
         try:
-            return await self._service.intent.download_media(mxc)
+            async with api.session.get(
+                    api.get_download_url(mxc, authenticated=True),
+                    headers={"Authorization": f"Bearer {api.token}"}) as response:
+                response.raise_for_status()
+                await _receive(response, path, limit)
         except MatrixRequestError as error:
             raise self._explain(error) from error
         except ClientResponseError as error:

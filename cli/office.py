@@ -106,15 +106,18 @@ class Part:
 
 class Office:
     """Everything, in `folder`. `parts`: how the house is cut into processes: ("all",) or
-    ("bridge", "bot", "web"). `progress` is told, in a few words, what is going on."""
+    ("bridge", "bot", "web"). `settings` are laid over the configuration, `homeserver` over
+    Synapse's. `progress` is told, in a few words, what is going on."""
 
     def __init__(self, folder: Path, *, parts: Sequence[str] = ("all",), database: str = "",
                  settings: Mapping[str, Any] | None = None,
+                 homeserver: Mapping[str, Any] | None = None,
                  progress: Callable[[str], None] = log.info) -> None:
         self.folder = folder.resolve()
         self._progress = progress
         self._database = database
         self._settings = dict(settings or {})
+        self._homeserver = homeserver
         self.config_path = self.folder / init.CONFIG_NAME
         self.emulator = Emulator(self.folder / "whatsapp")
         self.parts = {name: Part(name, self.config_path, self.folder / f"{name}.log")
@@ -127,7 +130,7 @@ class Office:
         self.folder.mkdir(parents=True, exist_ok=True)
         registrations = [self.folder / init.REGISTRATIONS / f"{n}.yaml" for n in ("bridge", "bot")]
         self.synapse = Synapse(self.folder / "synapse", SERVER_NAME, registrations,
-                               progress=self._progress)
+                               progress=self._progress, settings=self._homeserver)
         self._write_config()
         self.config = config.load(self.config_path, env={})
         await self.synapse.start()

@@ -20,7 +20,7 @@ from bridge.link import LinkDown, LinkError
 from bridge.matrix import NOTICE_MARK, Homeserver, HomeserverError
 from bridge.rooms.follow import SPEAKER
 from bridge.rooms.ghosts import Ghosts
-from bridge.rooms.media import Media, MediaGone
+from bridge.rooms.media import Media, MediaGone, megabytes
 from bridge.rooms.rooms import Rooms
 from bridge.shown import convert
 from bridge.shown.markup import Mentions
@@ -196,10 +196,20 @@ class Inbound:
     async def _message(self, state: _Lane, record: Record, ghost: str | None) -> list[str]:
         file, error = await self._file(record)
         mentions = await self._mentions(record)
-        first, *rest = convert.to_matrix(record, file, error, self._zone, mentions)
         relates, quote = await self._relation(state, record)
-        first = replace(first, content=convert.with_lost_quote(first.content, quote))
-        return await self._send_parts(state, record, [first, *rest], ghost, file, relates)
+
+        def parts(file: convert.File | None, error: str) -> list[convert.Part]:
+            first, *rest = convert.to_matrix(record, file, error, self._zone, mentions)
+            return [replace(first, content=convert.with_lost_quote(first.content, quote)), *rest]
+
+        try:
+            return await self._send_parts(state, record, parts(file, error), ghost, file, relates)
+        except HomeserverError as refused:
+            if file is None or not refused.too_large:
+                raise
+            error = (f"it has {megabytes(file.size)}, which the homeserver does not take; it is in "
+                     "the archive")
+            return await self._send_parts(state, record, parts(None, error), ghost, None, relates)
 
     async def _send_parts(self, state: _Lane, record: Record, parts: list[convert.Part],
                           ghost: str | None, file: convert.File | None = None,
@@ -219,7 +229,7 @@ class Inbound:
                     sha = record.media.sha256 if record.media and part.file is file else None
                     content["url"] = await self._media.to_homeserver(part.file, sha)
                     content.setdefault("info", {"mimetype": part.file.mime,
-                                                "size": len(part.file.data)})
+                                                "size": part.file.size})
                 event = await self._send(
                     state, record, content, ghost, part=number, kind=part.type)
             sent.append(event)

@@ -125,14 +125,17 @@ class Link:
                                    limit=None)
         return Sent(head["message_id"], head["timestamp"])
 
-    async def upload(self, data: bytes, kind: str) -> neonize_pb2.UploadResponse:
-        """Encrypt and upload a file; `kind`: image, video, audio, document or sticker."""
-        _, body = await self._call("upload", {"kind": kind}, data, limit=None)
+    async def upload(self, file: bytes | Path, kind: str) -> neonize_pb2.UploadResponse:
+        """Encrypt and upload a file, given as its bytes or its absolute path; `kind`: image, video,
+        audio, document or sticker."""
+        head, data = ({"kind": kind}, file) if isinstance(file, bytes) else \
+            ({"kind": kind, "path": str(file)}, b"")
+        _, body = await self._call("upload", head, data, limit=None)
         return neonize_pb2.UploadResponse.FromString(body)
 
-    async def download(self, message: e2e.Message) -> bytes:
-        """Fetch and decrypt the file of a message."""
-        return (await self._call("download", {}, message.SerializeToString(), limit=None))[1]
+    async def download(self, message: e2e.Message, path: Path) -> None:
+        """Fetch and decrypt the file of a message into the file at `path` (absolute)."""
+        await self._call("download", {"path": str(path)}, message.SerializeToString(), limit=None)
 
     async def groups(self) -> list[neonize_pb2.GroupInfo]:
         """Every group the account is in."""

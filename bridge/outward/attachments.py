@@ -3,15 +3,16 @@ show them."""
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 from archive.model import Record
 from bridge.clock import now_ms
 from bridge.link.parent import Link
-from bridge.matrix import Homeserver
+from bridge.matrix import FileTooLarge, Homeserver
 from bridge.outward import compose, pictures
 from bridge.outward.compose import Shape
-from bridge.rooms.media import Media
+from bridge.rooms.media import Media, megabytes
 from bridge.worker import GiveUp
 
 SIZE_LIMIT = 64 * 1024 * 1024  # bytes; WhatsApp's own limit for pictures and videos
@@ -29,24 +30,25 @@ class Attachments:
     async def upload(self, record: Record, content: dict[str, Any]) -> tuple[str, str, Shape, Any]:
         """(kind, MIME type, shape, UploadResponse) of the file of a staff member's event. Raises
         GiveUp when it cannot be sent, HomeserverError, LinkError, LinkUnsure."""
-        data, mime = await self._data(record, content), record.media_mime or ANY_TYPE
+        path, mime = await self._fetched(record, content), record.media_mime or ANY_TYPE
         kind = compose.leaves_as(record.kind, mime)
         shape = _shape(content, kind)
         if kind == "sticker":
             try:
-                made = await asyncio.to_thread(pictures.sticker, data)
+                made = await asyncio.to_thread(lambda: pictures.sticker(path.read_bytes()))
             except pictures.PictureError as error:
                 raise GiveUp(str(error)) from error
-            data, mime = made.webp, "image/webp"
             shape = Shape(pictures.STICKER, pictures.STICKER, animated=made.animated)
-        elif kind == "image":
-            width, height, thumbnail = await asyncio.to_thread(pictures.preview, data)
+            return kind, "image/webp", shape, await self._link.upload(made.webp, kind)
+        if kind == "image":
+            width, height, thumbnail = await asyncio.to_thread(
+                lambda: pictures.preview(path.read_bytes()))
             shape = Shape(width or shape.width, height or shape.height, thumbnail=thumbnail)
         elif compose.is_ogg(mime) and kind == "audio":
             mime = "audio/ogg; codecs=opus"  # without it phones do not play it
-        return kind, mime, shape, await self._link.upload(data, kind)
+        return kind, mime, shape, await self._link.upload(path, kind)
 
-    async def _data(self, record: Record, content: dict[str, Any]) -> bytes:
+    async def _fetched(self, record: Record, content: dict[str, Any]) -> Path:
         """The file of an event, kept in the archive as well."""
         url = content.get("url")
         if not isinstance(url, str):
@@ -54,17 +56,18 @@ class Attachments:
         claimed = _info(content).get("size")
         if isinstance(claimed, int) and claimed > SIZE_LIMIT:  # not even fetched
             raise _too_large(claimed)
-        data = await self._media.read(record.media.sha256) if record.media else \
-            await self._homeserver.download(url)
-        if len(data) > SIZE_LIMIT:
-            raise _too_large(len(data))
-        if record.media is None:
-            await self._media.keep(data, record.media_mime or ANY_TYPE, now_ms(), record.id)
-        return data
+        if record.media:
+            return await self._media.path(record.media.sha256)
+        with self._media.incoming() as fresh:
+            try:
+                await self._homeserver.download(url, fresh, SIZE_LIMIT)
+            except FileTooLarge as error:
+                raise _too_large(error.args[0]) from error
+            return await self._media.keep(fresh, record.media_mime or ANY_TYPE, now_ms(), record.id)
 
 
 def _too_large(size: int) -> GiveUp:
-    return GiveUp(f"the file has {size // 2**20} MB; WhatsApp takes {SIZE_LIMIT // 2**20} MB")
+    return GiveUp(f"the file has {megabytes(size)}; WhatsApp takes {megabytes(SIZE_LIMIT)}")
 
 
 def _info(content: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ SHA-256; the homeserver gets each file once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from pathlib import Path
 
 from archive import media as archive_media
 from archive import messages
@@ -19,16 +21,21 @@ from bridge.shown.convert import File
 from bridge.whatsapp import content
 from waproto import e2e
 
+# What the library says when trying again cannot help.
+_GONE = ("403", "404", "410", "no url", "hash mismatch", "invalid media", "any attachments")
+
 
 class MediaGone(Exception):
-    """WhatsApp no longer has the file; the text says so to a reader."""
+    """The file cannot be had, now or later; the text says why to a reader."""
 
 
 class Media:
     """Fetches, keeps and hands on files."""
 
     def __init__(self, database: Database, store: archive_media.MediaStore, link: Link,
-                 homeserver: Homeserver) -> None:
+                 homeserver: Homeserver, limit: int) -> None:
+        """`limit`: bytes of the largest file that is fetched from WhatsApp."""
+        self._limit = limit
         self._db = database
         self._store = store
         self._link = link
@@ -39,30 +46,39 @@ class Media:
         it is no more, LinkError when it may be there later."""
         mime, name = convert.media_type(record), convert.file_name(record)
         if record.media is not None:
-            return File(await self.read(record.media.sha256), mime, name)
+            return File(await self.path(record.media.sha256), mime, name)
         raw = await messages.raw(self._db, record.id)
-        try:
-            data = await self._link.download(
-                content.downloadable(e2e.Message.FromString(raw or b"")))
-        except LinkError as error:
-            if any(word in str(error) for word in ("403", "404", "410", "no url", "hash mismatch",
-                                                   "invalid media", "any attachments")):
-                raise MediaGone(f"WhatsApp no longer has the file ({error})") from error
-            raise
-        except LinkUnsure as error:
-            raise LinkError(str(error)) from error
-        await self.keep(data, mime, now, record.id)
-        return File(data, mime, name)
+        message = content.downloadable(e2e.Message.FromString(raw or b""))
+        size = content.file_size(message)
+        if size > self._limit:
+            raise MediaGone(f"it has {megabytes(size)} and stays on the phones; files of up to "
+                            f"{megabytes(self._limit)} are fetched (whatsapp.media_limit)")
+        with self._store.incoming() as fresh:
+            try:
+                await self._link.download(message, fresh)
+            except LinkError as error:
+                if any(word in str(error) for word in _GONE):
+                    raise MediaGone(f"WhatsApp no longer has the file ({error})") from error
+                raise
+            except LinkUnsure as error:
+                raise LinkError(str(error)) from error
+            return File(await self.keep(fresh, mime, now, record.id), mime, name)
 
-    async def keep(self, data: bytes, mime: str, now: int, record_id: int) -> str:
-        """Put a file into the store and note it on its record. Returns its SHA-256."""
-        digest = await asyncio.to_thread(self._store.put, data)
-        await self._db.write(_note(record_id, digest, mime, len(data), now))
-        return digest
+    def incoming(self) -> contextlib.AbstractContextManager[Path]:
+        """A file to write into, for `keep`."""
+        return self._store.incoming()
 
-    async def read(self, sha256: str) -> bytes:
-        """A file of the store."""
-        return await asyncio.to_thread(self._store.get, sha256)
+    async def keep(self, fresh: Path, mime: str, now: int, record_id: int) -> Path:
+        """Put a file that was written to `incoming` into the store and note it on its record.
+        Returns where it lies from now on."""
+        digest = await asyncio.to_thread(self._store.adopt, fresh)
+        path = self._store.path(digest).resolve()
+        await self._db.write(_note(record_id, digest, mime, path.stat().st_size, now))
+        return path
+
+    async def path(self, sha256: str) -> Path:
+        """Where a file of the store lies, compared with its sum. Raises ArchiveError."""
+        return (await asyncio.to_thread(self._store.whole, sha256)).resolve()
 
     async def to_homeserver(self, file: File, sha256: str | None = None) -> str:
         """Upload a file, unless the homeserver has it. Returns its mxc: URI."""
@@ -73,6 +89,11 @@ class Media:
         if sha256:
             await self._db.write(archive_media.set_mxc(sha256, uri))
         return uri
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes for a reader."""
+    return f"{size / 2**20:,.0f} MB"
 
 
 def _note(record_id: int, digest: str, mime: str, size: int, now: int):

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -48,11 +49,17 @@ _MEDIA_TYPE = re.compile(
 
 @dataclass(frozen=True)
 class File:
-    """A file for the homeserver's media repository, as one part of a message needs it."""
+    """A file for the homeserver's media repository, as one part of a message needs it: its bytes,
+    or where it lies (large ones are never held whole)."""
 
-    data: bytes
+    data: bytes | Path
     mime: str
     name: str
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.data.stat().st_size if isinstance(self.data, Path) else len(self.data)
 
 
 @dataclass(frozen=True)
@@ -317,7 +324,7 @@ def _media_parts(record: Record, detail: dict[str, Any], media: File | None, err
     if media is None:
         words = f"[{record.kind} {file_name(record)}: {error or 'not available'}]"
         return notice_parts("\n".join(filter(None, [words, record.text])))
-    info = {"mimetype": media.mime, "size": len(media.data), **_dimensions(detail)}
+    info = {"mimetype": media.mime, "size": media.size, **_dimensions(detail)}
     if record.kind == "sticker" and media.mime.startswith("image/"):
         return [Part({"body": record.text or "Sticker", "info": info}, media, "m.sticker")]
     content: dict[str, Any] = {

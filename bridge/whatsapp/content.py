@@ -93,6 +93,12 @@ def downloadable(message: e2e.Message) -> e2e.Message:
     return inner
 
 
+def file_size(message: e2e.Message) -> int:
+    """The bytes that the file of a `downloadable` message claims to have; 0 without one."""
+    return max((value.fileLength for described, value in message.ListFields()
+                if described.name.endswith("Message") and hasattr(value, "fileLength")), default=0)
+
+
 def read(message: e2e.Message) -> Content | None:
     """What a message says, whatever its texts are; None when it says nothing to a reader."""
     try:

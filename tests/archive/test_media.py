@@ -21,6 +21,17 @@ def test_a_file_is_kept_under_its_sum(tmp_path):
     assert [p.name for p in (tmp_path / "media").rglob("*") if p.is_file()] == [sha256]
 
 
+def test_a_file_that_was_written_elsewhere_is_taken_over(tmp_path):
+    store = media.MediaStore(tmp_path)
+    with store.incoming() as fresh:
+        fresh.write_bytes(b"video")
+        sha256 = store.adopt(fresh)
+    with store.incoming() as fresh:  # never finished
+        fresh.write_bytes(b"vid")
+    assert store.whole(sha256).read_bytes() == b"video"
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == [sha256]
+
+
 def test_a_half_written_file_is_written_again(tmp_path):
     store = media.MediaStore(tmp_path)
     sha256 = store.put(b"picture")

@@ -12,7 +12,7 @@ from archive import media as archive_media
 from archive import messages
 from emulator import attachments, content
 from tests.bridge.conftest import BOTH
-from tests.bridge.town import body, relation, until
+from tests.bridge.town import UPLOADS, body, relation, until
 from waproto import common, e2e
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -233,6 +233,25 @@ async def test_a_file_that_is_gone_is_named_and_kept_in_the_record(town):
     record = await place.stored(sent.id)
     assert (record.kind, record.media_name, record.text) == ("document", "order.pdf", "The order")
     assert await messages.raw(town.db, record.id)
+
+
+async def test_files_that_are_too_large_are_named(town):
+    place = await town.group()
+    huge = await place.phones[0].send_raw(place.group, e2e.Message(videoMessage=e2e.VideoMessage(
+        URL="https://mmg.whatsapp.net/v/huge", directPath="/v/huge", mediaKey=b"k" * 32,
+        fileLength=2 * 2**30, mimetype="video/mp4", caption="The whole ceremony")))
+    [notice] = await place.of_record(huge)
+    assert notice["content"]["msgtype"] == "m.notice"
+    assert "2,048 MB" in body(notice) and "stays on the phones" in body(notice)
+    assert "The whole ceremony" in body(notice)
+
+    data = bytes((UPLOADS + 1) * 2**20)  # more than this homeserver takes, but the archive does
+    large = await place.phones[0].send_media(place.group, data, "document", mime="video/mp4",
+                                             filename="inspection.mp4")
+    [notice] = await place.of_record(large)
+    assert "inspection.mp4" in body(notice) and "9 MB" in body(notice)
+    assert "is in the archive" in body(notice)
+    assert (await place.stored(large.id)).media.size == len(data)
 
 
 async def test_a_hostile_file_is_only_a_file(town):

@@ -23,6 +23,7 @@ PATIENCE = 60.0  # seconds until a test gives up waiting
 LOOK_S = 0.05
 BY_NAME = "Chosen by its name"  # a group that the configuration names so
 RULED = ("Kech", "Makran Division")  # groups of that name stand in a sub-space of that name
+UPLOADS = 8  # MB that the homeserver takes in one file
 PREFIX = "@wa_"  # ghosts begin with this
 
 Event = dict[str, Any]
@@ -220,7 +221,8 @@ class Town:
         self._jids = iter(chosen)
         self.office = Office(folder, parts=("bridge", "bot"), database=database, settings={
             "bridge": {"groups": [*chosen, BY_NAME], "spaces": [
-                {"space": RULED[1], "groups": [f"*{RULED[0]}*"]}], **(rules or {})}})
+                {"space": RULED[1], "groups": [f"*{RULED[0]}*"]}], **(rules or {})}},
+            homeserver={"max_upload_size": f"{UPLOADS}M"})
         self.places: list[Place] = []
         self._stack = AsyncExitStack()
 
