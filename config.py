@@ -99,8 +99,8 @@ class WhatsApp:
     environment: dict[str, str] = _doc(
         "Environment of the link's process, e.g. HTTPS_PROXY.", dict)
     media_limit: int = _doc(
-        "Largest file that is fetched from WhatsApp, in MB; the WhatsApp library holds it in "
-        "memory several times.", 256)
+        "Largest file that is fetched from WhatsApp, in MB; while one comes, the link's process "
+        "holds six times as much.", 100)
     pace_minute: int = _doc("Messages that may leave in a minute; 0 for no limit.", 20)
     pace_hour: int = _doc("Messages that may leave in an hour; 0 for no limit.", 300)
 
@@ -115,6 +115,14 @@ class Bot:
     user: str = _doc("Localpart of the bot's user.", "daftar")
     prefix: str = _doc("What commands begin with.", "!")
     department: str = _doc("Abbreviation in case numbers.", "SED")
+    other_bridges: tuple[str, ...] = _doc(
+        "Localparts of the bots of other WhatsApp bridges (mautrix-whatsapp). A group's room that "
+        "one of them fills is recorded from the day the bot is invited into it, with what was said "
+        "there before.", lambda: ("whatsappbot",))
+    other_ghosts: tuple[str, ...] = _doc(
+        "Localparts of those bridges' WhatsApp senders; each holds {phone} or {lid}.",
+        lambda: ("whatsapp_lid-{lid}", "whatsapp_{phone}"))
+    other_names: str = _doc("Display name of such a sender; field: name.", "{name} (WA)")
 
     @property
     def sender(self) -> str:
@@ -248,6 +256,11 @@ def _problems(config: Config) -> Iterable[tuple[str, str]]:
             yield key, f"must be {' or '.join(choices)}, not {value!r}"
     if not re.fullmatch(r"[A-Z]{2,8}", bot.department):
         yield "bot.department", f"must be two to eight capital letters, not {bot.department!r}"
+    for template in bot.other_ghosts:
+        if len(re.findall(r"\{phone\}|\{lid\}", template)) != 1:
+            yield "bot.other_ghosts", f"must each hold {{phone}} or {{lid}} once, not {template!r}"
+    if bot.other_names.count("{name}") != 1:
+        yield "bot.other_names", f"must hold {{name}} once, not {bot.other_names!r}"
     if not bot.prefix.strip():
         yield "bot.prefix", "must not be empty: every message would be a command"
     if not re.fullmatch(r"[A-Za-z0-9_-]+", config.whatsapp.name):

@@ -133,18 +133,23 @@ class Bench:
         self._since = since
         return times
 
-    async def put(self, room: str, event: dict[str, Any], sender: str) -> None:
-        """One event as an appservice user, by a plain HTTP client."""
+    async def call(self, method: str, path: str, body: Any, user: str = "") -> Any:
+        """One request below /_matrix/client with the bridge's token, as `user`."""
         if self._session is None:
             token = self.office.config.bridge.as_token
             self._session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"})
-        self._serial += 1
-        url = (f"{self.office.synapse.url}/_matrix/client/v3/rooms/{quote(room)}/send/"
-               f"m.room.message/floor{self._serial}?user_id={quote(sender)}"
-               f"&ts={event['origin_server_ts']}")
-        async with self._session.put(url, json=event["content"]) as answer:
+        url = f"{self.office.synapse.url}/_matrix/client{path}"
+        if user:
+            url += f"{'&' if '?' in url else '?'}user_id={quote(user)}"
+        async with self._session.request(method, url, json=body) as answer:
             assert answer.status == 200, await answer.text()
-            await answer.read()
+            return await answer.json()
+
+    async def put(self, room: str, event: dict[str, Any], sender: str) -> None:
+        """Send an event as the floor does."""
+        self._serial += 1
+        await self.call("PUT", f"/v3/rooms/{quote(room)}/send/m.room.message/floor{self._serial}"
+                               f"?ts={event['origin_server_ts']}", event["content"], sender)
 
     async def latency(self, act: Callable[[int], Awaitable[Any]], room: str, count: int,
                       pause: float) -> list[float]:
