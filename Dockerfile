@@ -1,5 +1,6 @@
 # Bridge, bot and archive pages: one image, `run bridge`, `run bot` or `run web`.
-FROM python:3.13.7-slim-bookworm
+# Python 3.12: encrypted rooms need libolm, and later ones have no package of it.
+FROM python:3.12.11-slim-bookworm
 
 # libmagic1: the WhatsApp library loads it. fonts-noto-core: Urdu in Naskh, for PDFs.
 RUN apt-get update \

@@ -27,7 +27,7 @@ demo: $(VENV)/.demo
 	@DAFTAR_SETUP_SECONDS="$$(bash tools/setup.sh spent)" $(VENV)/bin/daftar demo $(ARGS)
 
 test: $(VENV)/.test
-	@$(VENV)/bin/python -m pytest $(ARGS)
+	@$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 bench: $(VENV)/.test
 	@$(VENV)/bin/python -m benchmarks.bridge $(ARGS)

@@ -60,6 +60,10 @@ class Bridge:
 
     as_token: str = _doc("Secret the bridge shows the homeserver.", secret=True)
     hs_token: str = _doc("Secret the homeserver shows the bridge.", secret=True)
+    puppet_token: str = _doc(
+        "Secret of the registration puppets.yaml, with which what members of staff write on an own "
+        "number that they linked appears under their own Matrix user; a ghost's when empty.", "",
+        secret=True)
     host: str = _doc("Address the bridge listens on for the homeserver.", "127.0.0.1")
     port: int = _doc("Port the bridge listens on for the homeserver.", 29400)
     url: str = _doc("How the homeserver reaches the bridge; http://HOST:PORT when empty.", "")
@@ -80,13 +84,33 @@ class Bridge:
     spaces: tuple[SpaceRule, ...] = _doc(
         "Sub-spaces, the first rule that fits counts: {space: NAME, groups: [PATTERN or JID, …]}.",
         tuple)
+    encrypted: tuple[str, ...] = _doc(
+        "Groups whose rooms are encrypted, by JID or by a pattern of the name; * for all. A room "
+        "that was encrypted stays so. See docs/encryption.md first.", tuple)
     deletions: str = _doc(
         "What the room shows of a message deleted on WhatsApp: redact (nothing) or strike (struck "
         "through). The record keeps it in any case.", "redact")
     view_once: str = _doc(
         "Pictures to be seen once, where WhatsApp hands them over: keep, or notice (not fetched).",
         "keep")
+    receipts: bool = _doc(
+        "What members have read is shown on what staff wrote, and kept for !wa seen.", True)
+    read_receipts: bool = _doc(
+        "When staff read, their messages are marked read on the department's phone. Off, because "
+        "the members then see blue ticks: the department's word that it has read, given by any "
+        "open tab of one officer.", False)
+    typing: bool = _doc(
+        "Who types is shown, both ways. Off, because WhatsApp tells it only to an account that is "
+        "online, and then rings its phone no more (the bridge is online while staff write or read, "
+        "and two minutes longer); and because Matrix does not say whether somebody writes to the "
+        "group or under a case.", False)
     retries: int = _doc("Tries before a failed message becomes a notice.", 8)
+
+    @property
+    def sender(self) -> str:
+        """Localpart of the bridge's appservice itself, as whom nobody speaks: Synapse refuses /sync
+        to an appservice's sender, and /sync is how the keys of encrypted rooms come."""
+        return f"{self.bot}-appservice"
 
 
 @dataclass(frozen=True)
@@ -140,6 +164,26 @@ class Web:
     public_url: str = _doc("The address people type; http://HOST:PORT when empty.", "")
     readers: tuple[str, ...] = _doc(
         "Matrix ids that may read the archive, beside bridge.admins and bridge.staff.", tuple)
+    metrics_token: str = _doc(
+        "What Prometheus shows at /metrics as its bearer token; no such page when empty.", "",
+        secret=True)
+
+
+@dataclass(frozen=True)
+class Office:
+    """The office's hours and holidays, on which every due date lives."""
+
+    file: str = _doc("File with the office's hours, seasons and holidays, from the folder of this "
+                     "file; Balochistan's as shipped when empty. See docs/calendar.md.", "")
+    week: dict[str, str] = _doc(
+        "Hours by weekday in place of the file's and its seasons': {monday: 09:00-17:00, friday: "
+        "09:00-13:00 and 14:30-17:00}; a day that is not named is closed.", dict)
+    holidays: tuple[str, ...] = _doc(
+        "Further days off: 2026-12-24 NAME, 2027-03-10..2027-03-12 NAME or, every year, 26 Dec "
+        "NAME.", tuple)
+    open_days: tuple[str, ...] = _doc(
+        "Days that are worked although they are off by week or holiday: 2026-11-28 NAME.", tuple)
+    cob: str = _doc("The hour that is meant by COB and close of office.", "17:00")
 
 
 @dataclass(frozen=True)
@@ -156,6 +200,7 @@ class Config:
         "", secret=True)
     whatsapp: WhatsApp = _doc("The WhatsApp link.", WhatsApp)
     web: Web = _doc("The archive's pages.", Web)
+    office: Office = _doc("The office's hours and holidays, on which every due date lives.", Office)
     timezone: str = _doc("Time zone in which dates are shown and read.", "Asia/Karachi")
 
     @property
@@ -212,6 +257,9 @@ def from_values(
     if database.startswith("sqlite:"):
         database = f"sqlite:{base / database.removeprefix('sqlite:')}"
     config = dataclasses.replace(config, data=base / config.data, database=database)
+    if config.office.file:
+        office = dataclasses.replace(config.office, file=str(base / config.office.file))
+        config = dataclasses.replace(config, office=office)
     for key, problem in _problems(config):
         raise ConfigError(f"{where}: {key} {problem}")
     return config
@@ -271,6 +319,8 @@ def _problems(config: Config) -> Iterable[tuple[str, str]]:
     for key, token in tokens.items():
         if not token:
             yield key, "is empty"
+    if bridge.puppet_token and bridge.puppet_token in tokens.values():
+        yield "bridge.puppet_token", "must differ from the other tokens"
     if bridge.as_token == bot.as_token:
         yield "bot.as_token", "must differ from bridge.as_token: it tells the homeserver who calls"
     if config.database and not config.database.startswith(

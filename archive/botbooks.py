@@ -74,6 +74,17 @@ async def event(db: Database, event_id: str) -> SeenEvent | None:
     return _event(rows[0]) if rows else None
 
 
+async def sealed(db: Database, since: int) -> list[SeenEvent]:
+    """Events that could not be decrypted, not older than `since` (Unix ms), oldest first."""
+    return [_event(row) for row in await db.read(
+        _EVENT + " WHERE type = 'm.room.encrypted' AND at >= ? ORDER BY seq", since)]
+
+
+def unseal(event_id: str) -> Unit[None]:
+    """Forget a sealed event: its key has come, and it is recorded anew as what it is."""
+    yield "DELETE FROM bot_event WHERE event_id = ? AND type = 'm.room.encrypted'", (event_id,)
+
+
 def finish(event_id: str, state: str = "done") -> Unit[bool]:
     """Mark a command as done or failed; False when it was already (then do nothing more)."""
     rows = yield (

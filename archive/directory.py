@@ -135,6 +135,13 @@ def _merge(kept: int, other: int) -> Unit[None]:
         (kept, other),
     )
     yield "DELETE FROM member WHERE person_id = ?", (other,)
+    yield (
+        "INSERT INTO receipt (record_id, person_id, delivered_at, read_at) "
+        "SELECT record_id, CAST(? AS BIGINT), delivered_at, read_at FROM receipt "
+        "WHERE person_id = ? ON CONFLICT DO NOTHING",
+        (kept, other),
+    )
+    yield "DELETE FROM receipt WHERE person_id = ?", (other,)
     yield "DELETE FROM person_name WHERE person_id = ?", (other,)
     yield "DELETE FROM person WHERE id = ?", (other,)
     if rows and rows[0]["ghost"]:

@@ -321,9 +321,9 @@ def _stuck(row: Row, names: dict[int, str]) -> Stuck:
 
 
 def _lane_chat(lane: str) -> int | None:
-    """The group of a lane `in:CHAT` or `out:CHAT`; None for other lanes."""
+    """The group of a lane `in:CHAT`, `out:CHAT` or `file:CHAT`; None for other lanes."""
     direction, _, chat_id = lane.partition(":")
-    return int(chat_id) if direction in ("in", "out") and chat_id.isdigit() else None
+    return int(chat_id) if direction in ("in", "out", "file") and chat_id.isdigit() else None
 
 
 async def _entries(db: Database, records: Sequence[Record]) -> tuple[Entry, ...]:

@@ -238,7 +238,33 @@ FIRST = [
     "CREATE INDEX bot_outbox_open ON bot_outbox (room_id, id) WHERE state = 'ready'",
 ]
 
-MIGRATIONS: list[list[str | PerDialect]] = [FIRST]
+# Everything that left for WhatsApp, by which of our accounts ('' is the department's): what one
+# account says, the others hear, and it must not come back as somebody's message.
+SENT = [
+    """CREATE TABLE whatsapp_sent (
+        chat_id BIGINT NOT NULL REFERENCES chat(id),
+        message_id TEXT NOT NULL,
+        account TEXT NOT NULL,
+        sent_at BIGINT NOT NULL,
+        PRIMARY KEY (chat_id, message_id))""",
+    "CREATE INDEX whatsapp_sent_at ON whatsapp_sent (sent_at)",
+    """INSERT INTO whatsapp_sent (chat_id, message_id, account, sent_at)
+        SELECT w.chat_id, w.message_id, '', r.received_at
+        FROM whatsapp_message w JOIN record r ON r.id = w.record_id""",
+]
+
+# Who has got and who has read what we sent to WhatsApp. Unix ms.
+RECEIPTS = [
+    """CREATE TABLE receipt (
+        record_id BIGINT NOT NULL REFERENCES record(id),
+        person_id BIGINT NOT NULL REFERENCES person(id),
+        delivered_at BIGINT NOT NULL,
+        read_at BIGINT,
+        PRIMARY KEY (record_id, person_id))""",
+    "CREATE INDEX receipt_person ON receipt (person_id)",
+]
+
+MIGRATIONS: list[list[str | PerDialect]] = [FIRST, SENT, RECEIPTS]
 
 
 def statements(version: int, dialect: str) -> list[str]:

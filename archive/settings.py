@@ -22,3 +22,11 @@ async def get(db: Database, name: str, default: str | None = None) -> str | None
     """A setting's value, or `default` when it was never written."""
     rows = await db.read("SELECT value FROM setting WHERE name = ?", name)
     return rows[0]["value"] if rows else default
+
+
+async def named(db: Database, prefix: str) -> dict[str, str]:
+    """The settings whose names begin with `prefix`, by what follows it."""
+    rows = await db.read(
+        "SELECT name, value FROM setting WHERE substr(name, 1, ?) = ? ORDER BY name",
+        len(prefix), prefix)
+    return {row["name"].removeprefix(prefix): row["value"] for row in rows}

@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
@@ -19,12 +20,16 @@ from archive import botbooks, cases, settings
 from archive.botbooks import Outgoing, SeenEvent
 from archive.cases import Actor, Case
 from archive.db import Database, Unit, open_database
+from archive.figures import SYNCED
 from bot import fault, inbox, parse, render
 from bot.commands import COMMANDS
 from bot.commands.base import Answer, Card, Command, Mistake, Request, Say, Tools
 from bot.commands.case import closed_already
+from bot.encryption import Encryption
+from bot.late import Late
 from bot.matrix import SYNC_TIMEOUT_MS, Matrix, MatrixError
 from bot.outbox import Outbox
+from bot.recorder import Recorder
 from config import Config
 from nlp import words as texts
 
@@ -52,6 +57,10 @@ async def run(config: Config) -> None:
 async def run_with(config: Config, db: Database) -> None:
     """The same, on a database that is open already."""
     matrix = Matrix(config.homeserver.url, config.user_id(config.bot.user), config.bot.as_token)
+    if config.bridge.encrypted or Encryption.file(config.data).exists():
+        rules = inbox.rules_of(config)
+        matrix.encryption = Encryption(
+            config.data, matrix.user_id, rules.bridge_bot, rules.ghost_prefix, matrix.ask)
     try:
         await Bot(config, db, matrix).run()
     finally:
@@ -77,6 +86,8 @@ class Bot:
         self._rules = inbox.rules_of(config)
         self._zone = ZoneInfo(config.timezone)
         self._outbox = Outbox(db, matrix)
+        self._recorder = Recorder(config, db, matrix)
+        self._late = Late(db, matrix, self._rules)
         self._token_name = f"bot.sync_token {self._rules.user_id}"
         self._commands = asyncio.Event()
         self._caught_up = asyncio.Event()
@@ -89,6 +100,8 @@ class Bot:
                 tasks.create_task(_again_and_again("reading", self._read), name="bot reading")
                 tasks.create_task(_again_and_again("commands", self._do), name="bot commands")
                 tasks.create_task(_again_and_again("answers", self._send), name="bot answers")
+                tasks.create_task(_again_and_again("record", self._recorder.run),
+                                  name="bot record")
         except* BotError as group:
             raise group.exceptions[0] from None
 
@@ -118,6 +131,7 @@ class Bot:
     async def _read(self) -> None:
         """Sync for ever: events, invitations and token go into the books together."""
         token = await settings.get(self._db, self._token_name)
+        await self._late.begin()
         # First what was missed, hardly waiting; never twice the same number, because Synapse
         # answers the same question from a cache, and we ask what happened just before we died.
         timeout_ms = secrets.randbelow(200) + 1
@@ -126,10 +140,13 @@ class Bot:
             fault.reach("sync-received")
             events: list[SeenEvent] = []
             echoes: list[tuple[str, str]] = []
-            for timeline in batch.rooms:
+            records: list[Unit[None]] = []
+            late = await self._late.opened()
+            for timeline in (*late, *batch.rooms):
                 rows, own = inbox.read(timeline, self._rules)
                 events += rows
                 echoes += own
+                records += await self._recorder.units(timeline)
             joins = []
             for invite in batch.invites:
                 if inbox.accepts(invite.inviter, self._rules):
@@ -138,9 +155,14 @@ class Bot:
                 else:
                     log.warning("not joining %s: invited by %s, who is neither admin nor staff",
                                 invite.room_id, invite.inviter)
+            heard = settings.put(SYNCED, str(int(time.time() * 1000)))
             if batch.token != token:
-                await self._db.write(botbooks.record(
-                    self._token_name, batch.token, events, joins, echoes))
+                self._late.watch(events)
+                await self._db.write(_all(*records, heard, self._late.unit(late), botbooks.record(
+                    self._token_name, batch.token, events, joins, echoes)))
+                self._recorder.wake()
+            else:
+                await self._db.write(heard)
             fault.reach("sync-stored")
             timeout_ms = SYNC_TIMEOUT_MS
             token = batch.token
@@ -231,6 +253,12 @@ class Bot:
         """Send what is in the outbox, once it is known what of it has arrived already."""
         await self._caught_up.wait()
         await self._outbox.run()
+
+
+def _all(*units: Unit[None]) -> Unit[None]:
+    """Several units as one."""
+    for unit in units:
+        yield from unit
 
 
 def _once(event: SeenEvent, request: Request, unit: Unit[_Done]) -> Unit[None]:

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from archive.botbooks import SeenEvent
 from bot import parse
 from bot.matrix import RoomTimeline
+from bot.others import NOBODY, Names, names_of
 from bot.outbox import TXN_KEY
 from config import Config
 from nlp.words import without_fallback
@@ -27,6 +28,7 @@ class Rules:
     server_suffix: str  # ":daftar.localhost"
     prefix: str
     hosts: frozenset[str]  # whose invitations are accepted
+    others: Names = NOBODY  # users of another WhatsApp bridge, who command nobody
 
 
 def rules_of(config: Config) -> Rules:
@@ -35,7 +37,7 @@ def rules_of(config: Config) -> Rules:
     return Rules(
         config.user_id(config.bot.user), bridge_bot, f"@{config.bridge.ghost_prefix}",
         f":{config.homeserver.name}", config.bot.prefix,
-        frozenset((bridge_bot, *config.bridge.admins, *config.bridge.staff)))
+        frozenset((bridge_bot, *config.bridge.admins, *config.bridge.staff)), names_of(config))
 
 
 def accepts(inviter: str, rules: Rules) -> bool:
@@ -48,7 +50,7 @@ def read(timeline: RoomTimeline, rules: Rules) -> tuple[list[SeenEvent], list[tu
 
     Nothing from before the bot's own join is a command: it was said to nobody."""
     joined = max((index for index, event in enumerate(timeline.events)
-                  if _is_own_join(event, rules)), default=-1)
+                  if is_own_join(event, rules.user_id)), default=-1)
     rows, echoes = [], []
     for index, event in enumerate(timeline.events):
         if "state_key" in event:
@@ -64,9 +66,9 @@ def read(timeline: RoomTimeline, rules: Rules) -> tuple[list[SeenEvent], list[tu
     return rows, echoes
 
 
-def _is_own_join(event: Mapping[str, Any], rules: Rules) -> bool:
+def is_own_join(event: Mapping[str, Any], user_id: str) -> bool:
     """A join, not a change of name (then the content before says join as well)."""
-    if event["type"] != "m.room.member" or event.get("state_key") != rules.user_id:
+    if event["type"] != "m.room.member" or event.get("state_key") != user_id:
         return False
     before = (event.get("unsigned") or {}).get("prev_content") or {}
     return (event["content"].get("membership") == "join"
@@ -80,6 +82,8 @@ def _is_command(event: Mapping[str, Any], content: Mapping[str, Any], rules: Rul
     if not sender.endswith(rules.server_suffix) or sender.startswith(rules.ghost_prefix):
         return False
     if sender in (rules.user_id, rules.bridge_bot) or content.get("org.daftar.bot"):
+        return False
+    if rules.others.is_theirs(sender):
         return False
     if relation(content).get("rel_type") == "m.replace":
         return False

@@ -11,11 +11,14 @@ import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 import aiohttp
 import nio
+
+from bot.encryption import Encryption
 
 log = logging.getLogger("daftar.bot")
 
@@ -23,6 +26,7 @@ TIMELINE_LIMIT = 100
 PAGE_LIMIT = 500
 SYNC_TIMEOUT_MS = 30_000
 REQUEST_TIMEOUT = 60  # seconds
+PIECE = 256 * 1024  # bytes of a file that are in memory at once
 MAX_RESPONSE = 256 * 1024 * 1024  # bytes; a guard for our memory
 
 # Only timelines: state, presence, receipts and account data are of no use here.
@@ -85,11 +89,25 @@ class Matrix:
         self.user_id = user_id
         self._client = nio.AsyncClient(url.rstrip("/"), user_id)
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self.encryption: Encryption | None = None  # where no room is encrypted
         self._names: dict[tuple[str, str], tuple[float, str]] = {}
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+        if self.encryption and self.encryption.device:
+            self.encryption.stop()
+
+    async def ask(self, method: str, path: str, body: Any) -> dict[str, Any]:
+        """One request below /_matrix/client; {} for a GET of what is not there. Raises
+        MatrixError."""
+        try:
+            return await self._request(method, f"/_matrix/client{path}",
+                                       None if body is None else json.dumps(body))
+        except MatrixError as error:
+            if method == "GET" and error.status == 404:
+                return {}
+            raise
 
     # The bot's user
 
@@ -110,6 +128,8 @@ class Matrix:
         profile = await self._api(nio.Api.profile_get(user_id))
         if profile.get("displayname") != display_name:
             await self._api(nio.Api.profile_set_displayname("", user_id, display_name))
+        if self.encryption and not self.encryption.device:
+            await self.encryption.start()
         return user_id
 
     # Reading
@@ -127,6 +147,8 @@ class Matrix:
         else:
             call = nio.Api.sync("", since=since, timeout=timeout_ms, filter=_FILTER)
         answer = await self._api(call, timeout=REQUEST_TIMEOUT + timeout_ms / 1000)
+        if self.encryption:
+            await self.encryption.take(answer)
         rooms = answer.get("rooms") or {}
         timelines = []
         for room_id, room in (rooms.get("join") or {}).items() if since is not None else ():
@@ -134,6 +156,8 @@ class Matrix:
             events = timeline.get("events") or []
             if timeline.get("limited") and timeline.get("prev_batch"):
                 events = await self._gap(room_id, timeline["prev_batch"], since) + events
+            if self.encryption:
+                events = [await self.opened(room_id, event) for event in events]
             if events:
                 timelines.append(RoomTimeline(room_id, events))
         invites = [
@@ -160,14 +184,61 @@ class Matrix:
                 return Invite(room_id, event.get("sender", ""))
         return None
 
+    async def state(self, room_id: str) -> list[dict[str, Any]]:
+        """The room's present state; empty when the bot may not see it. Raises MatrixError."""
+        path = f"/_matrix/client/v3/rooms/{quote(room_id, safe='')}/state"
+        try:
+            raw = await self._raw("GET", path)
+        except MatrixError as error:
+            if error.lasting:
+                return []
+            raise
+        return raw if isinstance(raw, list) else []
+
+    async def page(self, room_id: str, start: str) -> tuple[list[dict[str, Any]], str | None]:
+        """A page of a room's history, oldest first, from its beginning when `start` is empty; the
+        events and where the next page begins, None at the end. Raises MatrixError."""
+        path = (f"/_matrix/client/v3/rooms/{quote(room_id, safe='')}/messages?dir=f"
+                f"&limit={PAGE_LIMIT}" + (f"&from={quote(start, safe='')}" if start else ""))
+        answer = await self._request("GET", path)
+        return answer.get("chunk") or [], answer.get("end")
+
+    async def download(self, mxc: str, into: Path, limit: int) -> int:
+        """Write a file of the homeserver's media into a file of ours; its bytes. Raises
+        MatrixError, a lasting one when it has more than `limit` bytes."""
+        path = _address(f"/_matrix/client/v1/media/download/{mxc.removeprefix('mxc://')}",
+                        self.user_id)
+        try:
+            response = await self._client.send(
+                "GET", path, None, self._headers, timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=REQUEST_TIMEOUT, sock_read=REQUEST_TIMEOUT))
+            async with response:
+                if response.status >= 400:
+                    raise _error("GET media", response.status, _json_of(await response.read()))
+                size = 0
+                with into.open("wb") as file:
+                    async for piece in response.content.iter_chunked(PIECE):
+                        size += len(piece)
+                        if size > limit:
+                            raise MatrixError(413, "", f"the file has more than {limit} bytes")
+                        await asyncio.to_thread(file.write, piece)
+                return size
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise MatrixError(0, "", f"the file did not come: {error!r}") from error
+
     async def event(self, room_id: str, event_id: str) -> dict[str, Any] | None:
         """An event of a room; None when there is none or the bot may not see it."""
         try:
-            return await self._api(nio.Api.room_get_event("", room_id, event_id))
+            return await self.opened(
+                room_id, await self._api(nio.Api.room_get_event("", room_id, event_id)))
         except MatrixError as error:
             if error.lasting:
                 return None
             raise
+
+    async def opened(self, room_id: str, event: dict[str, Any]) -> dict[str, Any]:
+        """The event in an encrypted one; the same event when it is none or cannot be read (yet)."""
+        return await self.encryption.opened(room_id, event) if self.encryption else event
 
     async def member(self, room_id: str, user_id: str) -> dict[str, Any] | None:
         """A user's membership in a room (`m.room.member` content); None when there never was."""
@@ -211,10 +282,16 @@ class Matrix:
 
     async def send(self, room_id: str, type_: str, txn_id: str, content: Mapping[str, Any]) -> str:
         """Send an event under a transaction id; its event id. Raises MatrixError."""
+        if self.encryption:
+            type_, content = await self.encryption.sealed(room_id, type_, content)
         method, path, body = nio.Api.room_send("", room_id, type_, dict(content), txn_id)
         return (await self._request(method, path, body))["event_id"]
 
     # HTTP
+
+    @property
+    def _device(self) -> str:
+        return self.encryption.device if self.encryption else ""
 
     async def _api(self, call: tuple[str, ...], timeout: float = REQUEST_TIMEOUT) -> dict[str, Any]:
         method, path, *body = call
@@ -226,7 +303,14 @@ class Matrix:
     async def _request(self, method: str, path: str, body: str | None = None,
                        timeout: float = REQUEST_TIMEOUT, as_user: bool = True
                        ) -> dict[str, Any]:
-        path = _address(path, self.user_id if as_user else None)
+        answer = await self._raw(method, path, body, timeout, as_user)
+        if not isinstance(answer, dict):
+            raise _error(f"{method} {path.partition('?')[0]}", 200, answer)
+        return answer
+
+    async def _raw(self, method: str, path: str, body: str | None = None,
+                   timeout: float = REQUEST_TIMEOUT, as_user: bool = True) -> Any:
+        path = _address(path, self.user_id if as_user else None, self._device)
         try:
             response = await self._client.send(
                 method, path, body, self._headers, timeout=aiohttp.ClientTimeout(total=timeout))
@@ -236,22 +320,29 @@ class Matrix:
                 raw = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise MatrixError(0, "", f"the homeserver does not answer: {error!r}") from error
-        try:
-            answer = json.loads(raw)
-        except ValueError:
-            answer = None
-        if response.status >= 400 or not isinstance(answer, dict):
+        answer = _json_of(raw)
+        if response.status >= 400 or answer is None:
             raise _error(f"{method} {path.partition('?')[0]}", response.status, answer)
         return answer
 
 
-def _address(path: str, user_id: str | None) -> str:
+def _address(path: str, user_id: str | None, device: str = "") -> str:
     """nio writes the token into the path; ours is in the header, and the two may not be mixed."""
     path, _, query = path.partition("?")
     pairs = [(k, v) for k, v in parse_qsl(query) if k != "access_token"]
     if user_id:
         pairs.append(("user_id", user_id))
+    if user_id and device:  # MSC3202, "Identity assertion", and its name before it was accepted
+        pairs += [("device_id", device), ("org.matrix.msc3202.device_id", device)]
     return f"{path}?{urlencode(pairs, quote_via=quote)}" if pairs else path
+
+
+def _json_of(raw: bytes) -> Any:
+    """An answer's JSON; None when it is none."""
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return None
 
 
 def _error(request: str, status: int, answer: Any) -> MatrixError:

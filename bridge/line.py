@@ -29,6 +29,25 @@ SENTENCES = {
     "failed": "The WhatsApp link cannot work.",
 }
 
+# Of a number that a member of staff has linked to speak with.
+OWN_SENTENCES = {
+    "starting": "Your own number is being connected.",
+    "qr": "Your own number is not linked yet. Scan the code below with your phone.",
+    "connected": "Your own number is connected: what you write in the groups' rooms goes out "
+                 "from it.",
+    "disconnected": "The connection to your own number is lost; it is tried again by itself. "
+                    "Until then you speak through the department's number.",
+    "logged_out": "Your own number is no longer linked; you speak through the department's number "
+                  "again. Write !wa link to link it anew.",
+    "replaced": "Your own number's session was opened somewhere else; you speak through the "
+                "department's number. Write !wa unlink, then !wa link.",
+    "banned": "WhatsApp has suspended your own number for a time. Wait; do not link it again "
+              "before. You speak through the department's number.",
+    "outdated": "This version of the WhatsApp library is no longer accepted; tell the "
+                "administrator to upgrade Daftar.",
+    "failed": "Your own number cannot be connected; tell the administrator.",
+}
+
 
 @dataclass(frozen=True)
 class Line:
@@ -56,6 +75,17 @@ class Line:
 def setting(link: str) -> str:
     """The name of a link's setting."""
     return f"link {link}"
+
+
+def own_sentence(line: Line, zone: tzinfo) -> str:
+    """How the line of somebody's own number is, and what to do."""
+    text = OWN_SENTENCES.get(line.state, line.state)
+    if line.state == "banned" and line.until:
+        text = (f"WhatsApp has suspended your own number until {_when(line.until, zone)}. Do not "
+                "link it again before. You speak through the department's number.")
+    if line.detail and line.state not in ("starting", "qr", "connected"):
+        text += f" ({line.detail})"
+    return text
 
 
 def sentence(line: Line, zone: tzinfo, now: int) -> str:

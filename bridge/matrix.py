@@ -13,14 +13,15 @@ import os
 import pathlib as files  # Path is mautrix's here: of an address
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientError, ClientResponse, ClientResponseError, web
-from mautrix.api import Method, Path
-from mautrix.appservice import AppService
+from mautrix.api import HTTPAPI, Method, Path
+from mautrix.appservice import AppService, AppServiceAPI
 from mautrix.appservice.state_store import ASStateStore
 from mautrix.client.state_store import MemoryStateStore
 from mautrix.errors import (
+    CryptoError,
     MatrixConnectionError,
     MatrixRequestError,
     MForbidden,
@@ -30,10 +31,14 @@ from mautrix.errors import (
     MUserInUse,
 )
 
+from bridge.sealing import ALGORITHM, CLEAR, SEALED, key_file
 from bridge.shown.convert import RECORD_MARK
 from bridge.waves import Waves
 from bridge.worker import Away, GiveUp, Retry
 from config import Config
+
+if TYPE_CHECKING:  # it loads libolm, which few need
+    from bridge.encryption import Encryption
 
 log = logging.getLogger("daftar.bridge.matrix")
 
@@ -45,6 +50,15 @@ PAGES = 6  # how far back a late resend looks for its own marks, 100 events a pa
 # In version 12 the creator's power is not in the power levels; 11 works the same on every Synapse
 # since 1.89.
 ROOM_VERSION = "11"
+
+# The content of m.room.encryption; sessions are rotated as the spec proposes.
+ENCRYPTION = {"algorithm": ALGORITHM, "rotation_period_ms": 604_800_000,
+              "rotation_period_msgs": 100}
+
+_TOKEN_REFUSED = ("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN")
+_PUPPETS_REFUSED = (
+    "the homeserver does not know bridge.puppet_token: install the registration puppets.yaml, and "
+    "restart homeserver and bridge; until then the ghosts of staff speak")
 
 StoreEvents = Callable[[list[dict[str, Any]]], Awaitable[None]]
 
@@ -101,6 +115,7 @@ class _AppService(AppService):
     """mautrix's appservice, but a transaction is stored before it is answered."""
 
     store_events: StoreEvents
+    take: Callable[[dict[str, Any]], Awaitable[None]]  # what else a transaction holds
     refused_at = -60.0  # monotonic seconds: when a wrong token was last told of
 
     def _check_token(self, request: web.Request) -> bool:
@@ -118,6 +133,7 @@ class _AppService(AppService):
         if not isinstance(events, list):
             return web.json_response({"errcode": "M_BAD_JSON", "error": "no events"}, status=400)
         try:
+            await self.take(data)
             await self.store_events([event for event in events if isinstance(event, dict)])
         except Exception:
             # Not stored: the homeserver keeps the transaction and sends it again.
@@ -142,7 +158,13 @@ class Homeserver:
             default_http_retry_count=0, log=logging.getLogger("daftar.mautrix"),
         )
         self._service.store_events = store_events
+        self._service.take = self._take
+        self.on_ephemeral: Callable[[dict[str, Any]], None] | None = None  # who types, who reads
+        self.encryption: Encryption | None = None  # where no room is encrypted
+        self._ready = asyncio.Event()
         self._waves = Waves()
+        self.is_puppet: Callable[[str], bool] = lambda user: False  # of staff: who is spoken for
+        self._puppets: AppServiceAPI | None = None  # with bridge.puppet_token, when it is known
         self.failures = 0  # how often the homeserver was found to be away
         logging.getLogger("daftar.mautrix").setLevel(logging.WARNING)
 
@@ -158,22 +180,159 @@ class Homeserver:
                 "another program uses it; stop that one or choose another port",
                 temporary=False) from error
         await self.register(self.bot_id)
+        if self.config.bridge.encrypted or key_file(self.config.data).exists():
+            await self._start_encryption()
+        await self._start_puppets()
+        self._ready.set()
 
     async def stop(self) -> None:
         """Stop listening and close connections."""
         await self._service.stop()
+        self._ready.clear()
+        if self.encryption:
+            await self.encryption.stop()
+
+    # Staff who are spoken for
+
+    async def _start_puppets(self) -> None:
+        """See whether we may speak as members of staff (a second registration, whose token acts
+        for users who are not the appservice's own)."""
+        token = self.config.bridge.puppet_token
+        if not token:
+            return
+        logger = logging.getLogger("daftar.mautrix")
+        api = AppServiceAPI(
+            base_url=self.config.homeserver.url, bot_mxid=self.bot_id, token=token, log=logger,
+            client_session=self._service.http_session, default_retry_count=0)
+        try:
+            await api.request(Method.GET, Path.v3.account.whoami)
+        except MatrixRequestError as error:
+            if getattr(error, "errcode", "") not in _TOKEN_REFUSED:
+                raise self._explain(error) from error
+            log.error(_PUPPETS_REFUSED)
+            return
+        except (TimeoutError, MatrixConnectionError, ClientError, OSError) as error:
+            raise self._away(error) from error
+        self._puppets = api
+
+    @property
+    def puppets(self) -> bool:
+        """May we speak as members of staff?"""
+        return self._puppets is not None
+
+    def speaks_as(self, user: str) -> bool:
+        """A user as whom events can be sent: the bridge's own, or a member of staff who has linked
+        a number."""
+        return self.is_ours(user) or (self.puppets and self.is_puppet(user))
+
+    # Encrypted rooms
+
+    async def _start_encryption(self) -> None:
+        try:
+            from bridge.encryption import Encryption
+        except ImportError as error:
+            raise HomeserverError(
+                f"bridge.encrypted: {error.name} is not installed, and has no package for this "
+                "Python; encrypted rooms need Python 3.11 or 3.12 (docs/encryption.md)",
+                temporary=False) from error
+        api = self._service.intent.api
+        sender = HTTPAPI(api.base_url, api.token, client_session=api.session,
+                         default_retry_count=0)
+        answer = await self._asking(sender.request(Method.GET, Path.v3.account.whoami))
+        if answer["user_id"] == self.bot_id:
+            raise HomeserverError(
+                "bridge.encrypted: the homeserver keeps keys from an appservice's own sender; set "
+                f"sender_localpart: {self.config.bridge.sender} in the bridge's registration, as "
+                "`daftar init` writes it now (docs/encryption.md), and restart it", temporary=True)
+        self.encryption = Encryption(self.config.data, self.bot_id, api, self._readers)
+        try:
+            await self._asking(self.encryption.start())
+        except HomeserverError as error:
+            if not isinstance(error.__cause__, MNotFound):
+                raise
+            raise HomeserverError(
+                "bridge.encrypted: the homeserver gives the bridge no device; install the "
+                "registration that `daftar init` writes now (docs/encryption.md), and restart it",
+                temporary=True) from error
+
+    async def _asking(self, answer: Awaitable[Any]) -> Any:
+        """What mautrix's own methods give, with our errors."""
+        try:
+            return await answer
+        except MatrixRequestError as error:
+            raise self._explain(error) from error
+        except CryptoError as error:
+            raise HomeserverError(f"it cannot be encrypted: {error}", temporary=True) from error
+        except (TimeoutError, MatrixConnectionError, ClientError, OSError) as error:
+            raise self._away(error) from error
+
+    async def _take(self, transaction: dict[str, Any]) -> None:
+        """Keys and the like, before the messages that need them."""
+        if not self._ready.is_set():
+            await asyncio.wait_for(self._ready.wait(), 60)
+        if self.encryption:
+            await self._asking(self.encryption.take(transaction, self.is_ours))
+        signs = transaction.get("ephemeral", transaction.get("de.sorunome.msc2409.ephemeral"))
+        for event in signs if isinstance(signs, list) and self.on_ephemeral else ():
+            if isinstance(event, dict):
+                self.on_ephemeral(event)
+
+    async def _readers(self, room: str) -> list[str]:
+        """Who reads in a room with devices of their own: joined or invited, and no ghost."""
+        answer = await self.request(Method.GET, Path.v3.rooms[room].members,
+                                    query={"not_membership": "leave"})
+        return [event["state_key"] for event in answer.get("chunk", [])
+                if event.get("content", {}).get("membership") in ("join", "invite")
+                and not self.is_ours(event["state_key"])]
+
+    def encrypts(self, room: str) -> bool:
+        """Whether what is sent into a room is encrypted."""
+        return self.encryption is not None and self.encryption.covers(room)
+
+    async def set_encrypted(self, room: str) -> None:
+        """Encrypt a room, for ever. Does nothing when it is encrypted already."""
+        if self.encryption is None or self.encryption.covers(room):
+            return
+        stands = await self.state(room, "m.room.encryption")
+        await self.encryption.note(room, stands or ENCRYPTION)
+        if not stands:
+            await self.set_state(room, "m.room.encryption", ENCRYPTION)
+
+    async def learn_encryption(self, room: str) -> None:
+        """Ask a room whether it is encrypted, unless it is known to be: somebody may have done that
+        before we came in, or we ourselves, with keys that are lost."""
+        if self.encryption and not self.encryption.covers(room):
+            stands = await self.state(room, "m.room.encryption")
+            if stands.get("algorithm") == ALGORITHM:
+                await self.encryption.note(room, stands)
+
+    async def opened(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The event in an m.room.encrypted event; the event itself where nothing is encrypted.
+        Raises KeyMissing, Unreadable and HomeserverError."""
+        if self.encryption is None:
+            return event
+        await self.learn_encryption(event["room_id"])
+        return await self._asking(self.encryption.decrypt(event))
 
     async def request(self, method: Method, path: Any, content: Any = None, *,
                       user: str | None = None, at: int | None = None,
                       query: dict[str, Any] | None = None) -> dict[str, Any]:
         """One request to the homeserver as `user`; `at` is a timestamp in Unix milliseconds
         (spec: appservice timestamp massaging). Raises HomeserverError."""
-        api = self._service.intent.api
-        if user is not None and user != self.bot_id:
-            api = api.user(user)
+        api = self._service.intent.api.user(user or self.bot_id)
+        as_staff = user is not None and not self.is_ours(user)
+        if as_staff:
+            if self._puppets is None:
+                raise HomeserverError(f"the homeserver does not let the bridge speak as {user}",
+                                      temporary=True)
+            api = self._puppets.user(user)
         try:
             return await api.request(method, path, content, timestamp=at, query_params=query)
         except MatrixRequestError as error:
+            if as_staff and getattr(error, "errcode", "") in _TOKEN_REFUSED:
+                self._puppets = None  # from now on their ghosts speak
+                log.error(_PUPPETS_REFUSED)
+                raise HomeserverError(_PUPPETS_REFUSED, temporary=True) from error
             raise self._explain(error) from error
         except (TimeoutError, MatrixConnectionError, ClientError, OSError) as error:
             raise self._away(error) from error
@@ -187,7 +346,7 @@ class Homeserver:
     def _explain(self, error: MatrixRequestError) -> HomeserverError:
         status = getattr(error, "http_status", 0)
         code = getattr(error, "errcode", "") or ""
-        if status in (401, 403) and code in ("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN"):
+        if status in (401, 403) and code in _TOKEN_REFUSED:
             return HomeserverError(
                 "the homeserver does not know bridge.as_token: install the registration that "
                 "`daftar init` wrote, and restart the homeserver", temporary=True, away=True)
@@ -204,11 +363,11 @@ class Homeserver:
     async def register(self, user: str) -> None:
         """Make sure that a user of our namespace exists."""
         localpart = user[1:].partition(":")[0]
-        try:
-            await self.request(
+        try:  # who is not there yet cannot ask: the appservice itself does
+            await self._asking(self._service.intent.api.request(
                 Method.POST, Path.v3.register,
                 {"type": "m.login.application_service", "username": localpart,
-                 "inhibit_login": True}, query={"kind": "user"})
+                 "inhibit_login": True}, query_params={"kind": "user"}))
         except HomeserverError as error:
             if not isinstance(error.__cause__, MUserInUse):
                 raise
@@ -216,6 +375,10 @@ class Homeserver:
     async def send(self, room: str, event_type: str, content: dict[str, Any], txn_id: str, *,
                    user: str | None = None, at: int | None = None) -> str:
         """Send an event; the same txn_id again gives the same event. Returns its event id."""
+        if self.encrypts(room) and event_type not in CLEAR:
+            assert self.encryption is not None
+            content = await self._asking(self.encryption.encrypt(room, event_type, content))
+            event_type = SEALED
         async with self._waves.place():
             answer = await self.request(
                 Method.PUT, Path.v3.rooms[room].send[event_type][txn_id], content, user=user, at=at)
@@ -326,6 +489,14 @@ class Homeserver:
             if not isinstance(error.__cause__, MForbidden):
                 raise
 
+    async def unban(self, room: str, user: str) -> None:
+        """Let somebody in again; it is no mistake when they are not banned."""
+        try:
+            await self.request(Method.POST, Path.v3.rooms[room].unban, {"user_id": user})
+        except HomeserverError as error:
+            if not isinstance(error.__cause__, MForbidden):
+                raise
+
     async def leave(self, room: str, user: str, reason: str) -> None:
         """A user of ours leaves a room; it is no mistake when it is not there."""
         try:
@@ -396,6 +567,12 @@ class Homeserver:
         events = [event for event in answer.get("chunk", []) if isinstance(event, dict)]
         return events, answer.get("end")
 
+    async def end(self, room: str) -> str:
+        """The place behind everything in a room, for `page`."""
+        answer = await self.request(Method.GET, Path.v3.rooms[room].messages,
+                                    query={"dir": "b", "limit": "1"})
+        return str(answer["start"])
+
     async def marks(self, room: str, known: Callable[[int], bool]
                     ) -> dict[tuple[int | str, int], str]:
         """The records and notices of ours whose events stand at the end of a room: (record id or
@@ -411,7 +588,7 @@ class Homeserver:
             query = {"dir": "b", "limit": "100", **({"from": token} if token else {})}
             page = await self.request(Method.GET, Path.v3.rooms[room].messages, query=query)
             for event in page.get("chunk", []):
-                if not self.is_ours(event.get("sender", "")):
+                if not self.speaks_as(event.get("sender", "")):
                     continue
                 notice = event.get("content", {}).get(NOTICE_MARK)
                 if isinstance(notice, str):

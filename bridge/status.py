@@ -35,7 +35,13 @@ class Status:
     """Hears of the link's states; tells the admins, keeps the last one, records gaps."""
 
     def __init__(self, config: Config, database: Database, homeserver: Homeserver, rooms: Rooms,
-                 wake: Any) -> None:
+                 wake: Any, *, owner: str = "", name: str = "") -> None:
+        """`owner`: the Matrix id of the member of staff whose own number it is, who alone hears of
+        it; `name`: the link's. Without them it is the department's line, of which admins hear."""
+        self._owner = owner
+        self._name = name or config.whatsapp.name
+        self._people = (owner,) if owner else config.bridge.admins
+        self._asked = False  # a code was shown
         self._config = config
         self._db = database
         self._homeserver = homeserver
@@ -48,26 +54,39 @@ class Status:
         self.line: Line | None = None  # None until it is read
         self._zone = ZoneInfo(config.timezone)
         self.own_jid = ""  # the account this link belongs to, once connected
+        self.own_lid = ""  # the same as LID, digits only; "" when WhatsApp did not say
 
     async def changed(self, state: LinkState) -> None:
         """The link says how it is."""
         before, self.state = self.state, state
         if state.state == "connected":
             self.own_jid = str(ids.parse_jid(state.detail).bare) if "@" in state.detail else ""
-        if state.unclean:
+            self.own_lid = state.lid
+        if state.unclean and not self._owner:  # what an own number missed, the department's has
             await self._record_gap(state.unclean)
         await self._note(state)
         if state.state == "qr":
+            self._asked = True
             await self._show_qr(state.detail)
             return
         if before.state == "qr" and state.state != "qr":
-            await self._end_qr(state)
-        if state.state not in QUIET and state.state != self._told:
+            await self.end_codes()
+        if state.state != self._told and self._worth_telling(state.state):
             self._told = state.state
-            await self.tell_admins(self.sentence())
+            await self.tell(self.sentence())
+
+    def _worth_telling(self, state: str) -> bool:
+        """Does somebody need to be told? Of an own number that comes and goes nobody does: the
+        department's speaks meanwhile."""
+        if self._owner and state in ("connected", "disconnected"):
+            asked, self._asked = self._asked, self._asked and state != "connected"
+            return asked and state == "connected"
+        return state not in QUIET
 
     def sentence(self) -> str:
         """How the line is, and what to do."""
+        if self._owner:
+            return line.own_sentence(self.line or Line(), self._zone)
         return line.sentence(self.line or Line(), self._zone, now_ms())
 
     async def _note(self, state: LinkState) -> None:
@@ -84,13 +103,13 @@ class Status:
 
     async def _known(self) -> Line:
         if self.line is None:
-            name = line.setting(self._config.whatsapp.name)
+            name = line.setting(self._name)
             self.line = Line.load(await settings.get(self._db, name))
         return self.line
 
     async def _keep(self, new: Line) -> None:
         self.line = new
-        await self._db.write(settings.put(line.setting(self._config.whatsapp.name), new.dump()))
+        await self._db.write(settings.put(line.setting(self._name), new.dump()))
 
     # The phone
 
@@ -113,29 +132,31 @@ class Status:
         days = line.due(known, now)
         if days and known.state not in ("qr", "logged_out"):
             await self._keep(replace(known, warned=days))
-            await self.tell_admins(line.phone(known, self._zone, now))
+            await self.tell(line.phone(known, self._zone, now))
 
     async def _record_gap(self, stretch: tuple[int, int]) -> None:
         chats = [chat.id for chat in await directory.chats(self._db)]
-        lanes = await self._db.write(_store_gap(chats, self._config.whatsapp.name, stretch))
+        lanes = await self._db.write(_store_gap(chats, self._name, stretch))
         for lane in lanes:
             self._wake(lane)
 
-    async def tell_admins(self, text: str) -> None:
-        """Put a notice into every admin's chat with the bridge; kept until it is posted."""
-        for admin in self._config.bridge.admins:
+    async def tell(self, text: str) -> None:
+        """Put a notice into the chat with the bridge of everybody whom this line concerns; kept
+        until it is posted."""
+        for admin in self._people:
             room = await self._admin_room(admin)
             if room is None:
                 continue
             lane = f"bot:{room}"
             await self._db.write(queue.put(
-                lane, f"tell:{room}:{now_ms()}", "notice", payload=json.dumps({"text": text})))
+                lane, f"tell:{room}:{now_ms()}:{self._name}", "notice",
+                payload=json.dumps({"text": text})))
             self._wake(lane)
 
     async def held_back(self, until: float) -> None:
         """The hour's limit (bridge.pace) holds messages back until then (Unix seconds)."""
         limit = self._config.whatsapp.pace_hour
-        await self.tell_admins(
+        await self.tell(
             f"{limit} messages have left in the last hour, which is the limit (whatsapp.pace_hour) "
             "that keeps WhatsApp from banning the number. What else was written waits, in order; "
             f"the next leaves at {datetime.fromtimestamp(until, self._zone):%H:%M}.")
@@ -158,12 +179,13 @@ class Status:
             return
         image = {"msgtype": "m.image", "body": "qr.png", "url": uri,
                  "info": {"mimetype": "image/png", "size": len(picture.getvalue())}}
-        words = ("Link the department's phone: WhatsApp → Settings → Linked devices → Link a "
-                 "device, then scan the picture. The code changes every few seconds.")
+        whose = "your own phone" if self._owner else "the department's phone"
+        words = (f"Link {whose}: WhatsApp → Settings → Linked devices → Link a device, then scan "
+                 "the picture. The code changes every few seconds.")
         text = {"msgtype": "m.notice", "body": f"{words}\n\n{code}",
                 "format": "org.matrix.custom.html", "org.daftar.qr": code,
                 "formatted_body": f"{words}<br><code>{code}</code>"}
-        for admin in self._config.bridge.admins:
+        for admin in self._people:
             room = await self._admin_room(admin)
             if room:
                 await self._post_qr(room, image, text)
@@ -182,15 +204,16 @@ class Status:
         except HomeserverError as error:
             log.error("cannot show the QR code in %s: %s", room, error)
 
-    async def _end_qr(self, state: LinkState) -> None:
-        for room, events in self._qr_events.items():
+    async def end_codes(self) -> None:
+        """Take the codes away that are shown."""
+        shown, self._qr_events = self._qr_events, {}
+        for room, events in shown.items():
             for number, event in enumerate(events):
                 try:
-                    await self._homeserver.redact(room, event, f"qrend{state.since}.{number}",
+                    await self._homeserver.redact(room, event, f"qrend{event}.{number}",
                                                   reason="The code is no longer valid")
                 except HomeserverError as error:
                     log.warning("cannot remove the QR code from %s: %s", room, error)
-        self._qr_events.clear()
 
 
 def _store_gap(chats: list[int], link: str, stretch: tuple[int, int]) -> Unit[list[str]]:

@@ -20,6 +20,7 @@ import aiohttp
 from aiohttp import web
 
 from archive.db import open_database
+from bridge.sealing import key_file
 from config import Config, load
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)  # seconds for each answer
@@ -106,12 +107,20 @@ async def homeserver(config: Config) -> str:
 
 async def bridge_token(config: Config) -> str:
     """The homeserver knows the bridge by its token."""
-    return await _whoami(config, "bridge", config.bridge.as_token, config.bridge.bot)
+    return await _whoami(config, "bridge", config.bridge.as_token, config.bridge.sender)
 
 
 async def bot_token(config: Config) -> str:
     """The homeserver knows the bot by its token."""
     return await _whoami(config, "bot", config.bot.as_token, config.bot.sender)
+
+
+async def puppet_token(config: Config) -> str:
+    """The homeserver lets the bridge speak as staff who have linked a number of their own."""
+    if not config.bridge.puppet_token:
+        return "off: what staff write on their own phones is shown by ghosts"
+    return await _whoami(config, "puppets", config.bridge.puppet_token,
+                         f"{config.bridge.bot}-puppets", "bridge.puppet_token")
 
 
 async def bridge_address(config: Config) -> str:
@@ -180,6 +189,22 @@ async def web_port(config: Config) -> str:
     raise Failed(f"{host}:{port} is in use: by `daftar run`, or else choose another web.port")
 
 
+async def encryption(config: Config) -> str:
+    """The bridge has its device, where rooms are to be encrypted."""
+    if not config.bridge.encrypted:
+        return "no rooms are to be encrypted"
+    if not key_file(config.data).exists():
+        return "not tried: the bridge has not run with bridge.encrypted yet"
+    base, me = config.homeserver.url.rstrip("/"), config.user_id(config.bridge.bot)
+    status, answer = await _ask("GET", f"{base}/_matrix/client/v3/devices?user_id={quote(me)}",
+                                token=config.bridge.as_token)
+    if status != 200 or not answer.get("devices"):
+        raise Failed("bridge.encrypted is set, but the homeserver has given the bridge no device: "
+                     "it needs Synapse 1.121 or later and the registrations that `daftar init` "
+                     "writes now (docs/encryption.md); install them, restart it, then the bridge")
+    return f"{len(config.bridge.encrypted)} rules, and {me} has its device"
+
+
 async def people(config: Config) -> str:
     """Those who are named exist on the homeserver."""
     users = sorted({*config.bridge.admins, *config.bridge.staff, *config.web.readers})
@@ -219,22 +244,24 @@ CHECKS: dict[str, Callable[[Config], Awaitable[str]]] = {
     "homeserver": homeserver,
     "bridge's registration": bridge_token,
     "bot's registration": bot_token,
+    "staff's registration": puppet_token,
     "bridge's address": bridge_address,
+    "encryption": encryption,
     "people": people,
     "archive pages": web_port,
     "WhatsApp library": whatsapp_library,
 }
 
 
-async def _whoami(config: Config, part: str, token: str, localpart: str) -> str:
+async def _whoami(config: Config, part: str, token: str, localpart: str, key: str = "") -> str:
     url = config.homeserver.url.rstrip("/") + "/_matrix/client/v3/account/whoami"
     status, answer = await _ask("GET", url, token=token)
     expected = config.user_id(localpart)
     if status == 401:
         raise Failed(
-            f"the homeserver does not know {part}.as_token: name registrations/{part}.yaml in "
-            "app_service_config_files of its homeserver.yaml and restart it; if that is done, the "
-            "token there is not the one in the configuration")
+            f"the homeserver does not know {key or part + '.as_token'}: name "
+            f"registrations/{part}.yaml in app_service_config_files of its homeserver.yaml and "
+            "restart it; if that is done, the token there is not the one in the configuration")
     found = answer.get("user_id", "")
     if status != 200 or not found:
         raise Failed(f"the homeserver answers HTTP {status}: {answer.get('error', 'no reason')}")

@@ -54,6 +54,7 @@ def write(folder: Path, values: dict[str, Any], *, force: bool = False) -> list[
         folder / "config.yaml": config_text(values, _HEAD),
         folder / "registrations" / "bridge.yaml": _yaml(init.bridge_registration(checked)),
         folder / "registrations" / "bot.yaml": _yaml(init.bot_registration(checked)),
+        folder / "registrations" / "puppets.yaml": _yaml(init.puppet_registration(checked)),
         folder / "secrets" / "postgres_password": secret["postgres"],
         folder / "secrets" / "synapse_password": secret["synapse"],
         folder / "secrets" / "daftar_password": secret["daftar"],
@@ -99,7 +100,8 @@ def _homeserver(settings: config.Config, password: str) -> dict[str, Any]:
         "registration_shared_secret": secrets.token_urlsafe(32),
         "macaroon_secret_key": secrets.token_urlsafe(32),
         "form_secret": secrets.token_urlsafe(32),
-        "app_service_config_files": ["/registrations/bridge.yaml", "/registrations/bot.yaml"],
+        "app_service_config_files": [
+            f"/registrations/{name}.yaml" for name in ("bridge", "bot", "puppets")],
     }
 
 

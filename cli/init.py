@@ -1,4 +1,4 @@
-"""`daftar init`: write config.yaml and the two appservice registrations, with secrets of their own.
+"""`daftar init`: write config.yaml and the appservice registrations, with secrets of their own.
 
 The registrations are what Synapse reads (client-server "application services" spec, section
 Registration): which users belong to the bridge and to the bot, and the tokens they show.
@@ -76,7 +76,8 @@ def values_from(args: argparse.Namespace) -> dict[str, Any]:
     given = {
         "homeserver": {"url": args.homeserver_url, "name": args.server_name,
                        "public_url": args.public_url},
-        "bridge": {"as_token": new_token(), "hs_token": new_token(), "host": args.listen,
+        "bridge": {"as_token": new_token(), "hs_token": new_token(),
+                   "puppet_token": new_token(), "host": args.listen,
                    "url": args.bridge_url, "admins": args.admin, "staff": args.staff},
         "bot": {"as_token": new_token(), "hs_token": new_token(), "department": args.department},
         "web": {"host": args.listen},
@@ -101,6 +102,8 @@ def write(folder: Path, values: dict[str, Any], *, force: bool = False) -> list[
         folder / REGISTRATIONS / "bridge.yaml": _as_yaml(bridge_registration(checked)),
         folder / REGISTRATIONS / "bot.yaml": _as_yaml(bot_registration(checked)),
     }
+    if checked.bridge.puppet_token:
+        files[folder / REGISTRATIONS / "puppets.yaml"] = _as_yaml(puppet_registration(checked))
     write_files(files, force=force)
     return list(files)
 
@@ -135,8 +138,11 @@ def bridge_registration(settings: config.Config) -> dict[str, Any]:
         "url": bridge.url or f"http://{_reachable(bridge.host)}:{bridge.port}",
         "as_token": bridge.as_token,
         "hs_token": bridge.hs_token,
-        "sender_localpart": bridge.bot,
+        "sender_localpart": bridge.sender,
         "rate_limited": False,  # else a ghost's 12th message in a row is refused
+        "io.element.msc4190": True,  # its own user may have a device, for encrypted rooms
+        "receive_ephemeral": True,  # who types and who reads
+        "de.sorunome.msc2409.push_ephemeral": True,  # its name on older homeservers
         "namespaces": {
             "users": [
                 {"regex": f"@{prefix}.*:{name}", "exclusive": True},
@@ -159,7 +165,25 @@ def bot_registration(settings: config.Config) -> dict[str, Any]:
         "hs_token": bot.hs_token,
         "sender_localpart": bot.sender,
         "rate_limited": False,
+        "io.element.msc4190": True,  # as of the bridge
         "namespaces": {"users": [{"regex": user, "exclusive": True}], "aliases": [], "rooms": []},
+    }
+
+
+def puppet_registration(settings: config.Config) -> dict[str, Any]:
+    """A third one, under which the bridge speaks as a member of staff who has linked an own number.
+    Synapse sends it nothing (url null), and the users stay their own (not exclusive)."""
+    bridge = settings.bridge
+    return {
+        "id": f"{bridge.id}-puppets",
+        "url": None,
+        "as_token": bridge.puppet_token,
+        "hs_token": new_token(),  # Synapse wants one; nobody ever shows it
+        "sender_localpart": f"{bridge.bot}-puppets",
+        "rate_limited": False,
+        "namespaces": {
+            "users": [{"regex": f"@.*:{re.escape(settings.homeserver.name)}", "exclusive": False}],
+            "aliases": [], "rooms": []},
     }
 
 

@@ -23,7 +23,7 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[str, Command] = {
-    "init": Command("cli.init", "write config.yaml and the two appservice registrations"),
+    "init": Command("cli.init", "write config.yaml and the appservice registrations"),
     "check": Command("cli.check", "look at the configuration and at everything it names"),
     "run": Command("cli.run", "run the bridge, the bot and the archive pages"),
     "status": Command("cli.status", "how much waits to be carried, and what is stuck"),

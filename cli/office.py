@@ -128,7 +128,10 @@ class Office:
     async def start(self) -> None:
         """Start everything and wait until it answers; link nothing yet."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        registrations = [self.folder / init.REGISTRATIONS / f"{n}.yaml" for n in ("bridge", "bot")]
+        registrations = [self.folder / init.REGISTRATIONS / f"{name}.yaml"
+                         for name in ("bridge", "bot", "puppets")]
+        if self.config_path.exists():  # an earlier version wrote fewer
+            registrations = [path for path in registrations if path.is_file()]
         self.synapse = Synapse(self.folder / "synapse", SERVER_NAME, registrations,
                                progress=self._progress, settings=self._homeserver)
         self._write_config()
@@ -172,6 +175,7 @@ class Office:
         values: dict[str, Any] = {
             "homeserver": {"url": self.synapse.url, "name": SERVER_NAME},
             "bridge": {"as_token": init.new_token(), "hs_token": init.new_token(),
+                       "puppet_token": init.new_token(),
                        "port": free_port(), "admins": people[:1], "staff": people[1:]},
             "bot": {"as_token": init.new_token(), "hs_token": init.new_token()},
             "web": {"port": free_port()},

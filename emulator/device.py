@@ -49,6 +49,7 @@ class Device:
         self.prekeys: deque[tuple[int, bytes]] = deque()
         self.queue: dict[int, Item] = {}
         self.connection: ClientSession | None = None
+        self.online: bool | None = None  # as it said on this connection; None: it said nothing
         self._emulator = emulator
         self._by_id: dict[tuple[str, str], list[int]] = {}
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from emulator import content, states
 from emulator.crypto import SignalError, pad, unpad
 from emulator.device import Device, Item
+from emulator.directs import Direct
 from emulator.media import open_media
 from emulator.model import EmulatorError, Entry, Group, Seen, Sent
 from emulator.nodes import Jid, Node, NodeError
@@ -62,6 +63,9 @@ class Exchange:
         devices = [device for number in group.members
                    for device in self._emulator.phones[number].devices.values()]
         if devices:
+            if isinstance(group, Direct):
+                self._emulator.directs.fan_out(phone, group, entry, what, edit)
+                return Sent(seen.id, seen.group, seen.sender, seen.timestamp, seen.kind, seen.text)
             self._fan_out(phone, group, entry, what, edit, devices)
             if self._emulator.faults:
                 self._emulator.faults.sent(phone, group, entry, devices)
@@ -94,6 +98,11 @@ class Exchange:
 
     def compose_late(self, device: Device, item: Item) -> None:
         """Encrypts a message that was sent before the device had published its keys."""
+        if not item.jid.endswith("@g.us"):
+            chat = self._emulator.directs.of(device.phone, Jid(item.jid))
+            node = self._emulator.directs.again(device, item, chat, None) if chat else None
+            device.replace(item, node) if node else device.remove(item)
+            return
         found = self.again(item)
         if found is None:
             device.remove(item)
@@ -170,6 +179,8 @@ class Exchange:
         if "participant" in node.attrs:
             await self.retries.resent(device, node, to, id)
             return None
+        if to.server in ("s.whatsapp.net", "lid"):
+            return self._emulator.directs.from_device(device, node, self._parts(node))
         if to.server != "g.us":
             log.info("%s sent a message outside any group: acknowledged, not delivered", device)
             return None

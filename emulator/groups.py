@@ -77,6 +77,7 @@ class Groups:
         if not new:
             return
         group.members |= {phone.number: "member" for phone in new}
+        group.left -= {phone.number for phone in new}
         self._save(group)
         joined = {phone.number for phone in new}
         node = Node("add", attrs, [participant(p, group) for p in new])
@@ -97,8 +98,9 @@ class Groups:
         self._save(group)
 
     def leave(self, group: Group, phone: Phone) -> None:
-        """A phone leaves by itself."""
+        """A phone leaves by itself; then only a link brings it back."""
         self.remove(group, [phone], phone)
+        group.left.add(phone.number)
 
     def set_role(self, group: Group, phone: Phone, role: str, by: Phone | None = None) -> None:
         """Makes a member an "admin" or a "member" again. Raises EmulatorError otherwise."""

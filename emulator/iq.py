@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from emulator import asked
+from emulator.asked import Refusal
 from emulator.content import MEDIA_HOST
 from emulator.model import EmulatorError, Group
 from emulator.nodes import SERVER, Jid, Node, NodeError
@@ -19,14 +21,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("daftar.emulator")
 
 PICTURE_HOST = "pps.whatsapp.net"
-
-
-class Refusal(Exception):
-    """An <iq type="error">: HTTP-like code and text."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code, self.text = code, text
 
 
 def answer(emulator: Emulator, session: ClientSession, node: Node) -> None:
@@ -206,13 +200,8 @@ def participant(phone: Phone, group: Group, role: str = "member") -> Node:
 
 
 def _groups_set(emulator: Emulator, session: ClientSession, node: Node) -> list[Node] | None:
-    """Renaming by a device that may do it; everything else is refused."""
-    subject = node.child("subject")
-    if subject is None or not isinstance(subject.content, bytes):
-        raise Refusal(501, "feature-not-implemented")
-    group = _own_group(emulator, session, node)
-    emulator.rename_now(group, subject.content.decode("utf-8", "replace"), session.device.phone)
-    return None
+    """Changes of a group by a device: its own phone's rights decide."""
+    return asked.change(emulator, session.device.phone, _own_group(emulator, session, node), node)
 
 
 # -- people ---------------------------------------------------------------------------------------
@@ -283,6 +272,16 @@ def _picture(emulator: Emulator, session: ClientSession, node: Node) -> list[Nod
     })]
 
 
+def _picture_set(emulator: Emulator, session: ClientSession, node: Node) -> list[Node] | None:
+    """A group's new picture. Its own account's a device does not change here."""
+    target = node.attrs.get("target")
+    group = emulator.groups.get(target) if isinstance(target, Jid) else None
+    if group is None:
+        raise Refusal(404, "item-not-found")
+    asked.picture(emulator, session.device.phone, group, node.child("picture"))
+    return [Node("picture", {"id": picture_id(group)})]
+
+
 # -- the rest -------------------------------------------------------------------------------------
 
 
@@ -323,6 +322,7 @@ _HANDLERS: dict[tuple[str, str], Handler] = {
     ("w:g2", "set"): _groups_set,
     ("usync", "get"): _usync,
     ("w:profile:picture", "get"): _picture,
+    ("w:profile:picture", "set"): _picture_set,
     ("w:m", "set"): _media_conn,
     ("w:m", "get"): _media_conn,
     ("w:sync:app:state", "set"): _app_state,

@@ -29,6 +29,7 @@ class Group:
     parent: str = ""  # JID of the community
     is_parent: bool = False  # it is a community
     picture: bytes | None = None
+    left: set[str] = field(default_factory=set)  # who left by themselves; not kept over a restart
 
     def is_admin(self, number: str) -> bool:
         return self.members.get(number) in ("admin", "superadmin")

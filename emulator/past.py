@@ -71,13 +71,14 @@ def _conversation(emulator: Emulator, phone: Phone, group: Group) -> history.Con
             said[seen.id] = web.WebMessageInfo(
                 key=key, message=message, messageTimestamp=seen.timestamp,
                 participant=key.participant)
-    return history.Conversation(ID=group.jid, name=group.name, messages=[
+    return history.Conversation(ID=phone.chat_jid(group), name=group.name, messages=[
         history.HistorySyncMsg(message=one, msgOrderID=number)
         for number, one in reversed(list(enumerate(said.values(), 1)))])
 
 
 def _key(emulator: Emulator, phone: Phone, group: Group, entry: Entry) -> common.MessageKey:
     sender = emulator.known(entry.seen.sender)
+    alone = sender is phone or group.jid not in emulator.groups  # then it is nowhere said
     return common.MessageKey(
-        remoteJID=group.jid, fromMe=sender is phone, ID=entry.seen.id,
-        participant="" if sender is phone else str(sender.address(group)))
+        remoteJID=phone.chat_jid(group), fromMe=sender is phone, ID=entry.seen.id,
+        participant="" if alone else str(sender.address(group)))

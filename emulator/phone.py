@@ -17,6 +17,7 @@ from waproto import common, e2e
 if TYPE_CHECKING:
     from emulator.device import Device
     from emulator.server import Emulator
+    from emulator.signs import Sign
 
 
 class Phone:
@@ -32,6 +33,7 @@ class Phone:
         self.next_device, self.next_key, self.picture = next_device, next_key, picture
         self.devices: dict[int, Device] = {}
         self.banned_until = 0.0  # Unix time; see Emulator.ban
+        self.by_link_only = False  # lets nobody add it to a group; not kept over a restart
         self._emulator, self._seed = emulator, seed
         self._keys: dict[str, tuple[SenderKey, set[str]]] = {}
         self._peers: dict[str, Peer] = {}
@@ -126,6 +128,24 @@ class Phone:
         self.save()
         self._emulator.picture_changed(self)
 
+    async def typing(self, group: Group, state: str = "composing", *, audio: bool = False) -> None:
+        """Types in a group (with `audio`: records), or stops with "paused"."""
+        self._emulator.signs.typing(self, group, state, "audio" if audio else "")
+        await asyncio.sleep(0)
+
+    async def read(self, message: Sent | Seen) -> None:
+        """Has got and read a message: its author is told. Raises EmulatorError for one that is
+        not this phone's to read."""
+        for kind in (None, "read"):
+            self._emulator.signs.receipt(self, message, kind)
+        await asyncio.sleep(0)
+
+    @property
+    def signs(self) -> list[Sign]:
+        """What linked devices let this phone see: that they type in its groups, or have read."""
+        return [sign for sign in self._emulator.signs.of_devices
+                if (chat := self._emulator.chat(sign.group)) and self.number in chat.members]
+
     @property
     def seen(self) -> list[Seen]:
         """What came to this phone, oldest first: others' messages, and those of its own linked
@@ -139,7 +159,7 @@ class Phone:
         """Whether a message belongs on this phone: not its own, and in a group it is in."""
         if seen.sender == self.number and not seen.from_device:
             return False
-        group = self._emulator.groups.get(seen.group)
+        group = self._emulator.chat(seen.group)
         return group is not None and self.number in group.members
 
     async def wait_for(self, predicate: Callable[[Seen], bool], timeout: float) -> Seen:
@@ -149,6 +169,13 @@ class Phone:
             if predicate(seen):
                 return seen
         return await asyncio.wait_for(self._emulator.messages.watch(self, predicate), timeout)
+
+    def chat_jid(self, group: Group) -> str:
+        """How this account calls a chat: a direct one by the other's address."""
+        if group.jid in self._emulator.groups:
+            return group.jid
+        other = next((number for number in group.members if number != self.number), self.number)
+        return str(self._emulator.known(other).address(group))
 
     # -- addresses and keys -----------------------------------------------------------------------
 
@@ -241,15 +268,15 @@ class Phone:
     # -- pieces of messages -----------------------------------------------------------------------
 
     def _group(self, target: Sent | Seen) -> Group:
-        group = self._emulator.groups.get(target.group)
+        group = self._emulator.chat(target.group)
         if group is None:
             raise EmulatorError(f"no group {target.group}")
         return group
 
     def _key(self, group: Group, target: Sent | Seen) -> common.MessageKey:
         own = target.sender == self.number
-        key = common.MessageKey(remoteJID=group.jid, fromMe=own, ID=target.id)
-        if not own:
+        key = common.MessageKey(remoteJID=self.chat_jid(group), fromMe=own, ID=target.id)
+        if not own and group.jid in self._emulator.groups:
             key.participant = self._emulator.known(target.sender).address(group)
         return key
 

@@ -31,6 +31,8 @@ class Retries:
     def receipt(self, device: Device, node: Node) -> None:
         """A device confirms messages, or asks for one again. Raises NodeError."""
         chat, id = node.jid("to"), node.attr("id")
+        if chat.server != "g.us":  # what our own account said elsewhere is confirmed to the other
+            chat = node.attrs.get("recipient") or chat
         if node.attrs.get("type") == "retry":
             self._retry(device, node, chat, id)
             return
@@ -39,10 +41,15 @@ class Retries:
             ids += [item.attr("id") for item in items.children("item")]
         for each in ids:
             device.confirm(each, chat, received=True)
+        if node.attrs.get("type") == "read":
+            self._emulator.signs.read(device, chat, ids)
 
     def _retry(self, device: Device, node: Node, chat: Jid, id: str) -> None:
         """The device could not read a message: its sender encrypts it again, for it alone, with
         a fresh session."""
+        if chat.server != "g.us":
+            self._emulator.directs.retry(device, chat, id, self._bundle(device, node))
+            return
         entry = self._emulator.entry(id, chat)
         if entry is None:
             log.warning("%s asks again for %s, which nobody knows", device.jid, id)

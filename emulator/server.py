@@ -15,6 +15,7 @@ from pathlib import Path
 
 from emulator.crypto import KeyPair
 from emulator.device import Device, Item
+from emulator.directs import Direct, Directs
 from emulator.exchange import Exchange
 from emulator.faults import Faults
 from emulator.groups import Groups
@@ -26,6 +27,7 @@ from emulator.nodes import Jid, Node
 from emulator.noise import certificate_chain
 from emulator.pairing import Pairing
 from emulator.phone import Phone
+from emulator.signs import Signs
 from emulator.store import Store
 from emulator.transport import Door, tls_context
 
@@ -86,6 +88,8 @@ class Emulator:
         self.store = Store(self.state / "emulator.sqlite")
         self.messages = History(self.store, self.HISTORY)
         self.exchange, self.pairing, self._groups = Exchange(self), Pairing(self), Groups(self)
+        self.signs = Signs(self)
+        self.directs = Directs(self)
         self._restore()
         self._door = Door(self, tls_context(self.state))
         port = await self._listen()
@@ -212,6 +216,17 @@ class Emulator:
     ) -> None:
         """Makes a member an "admin" or a "member" again. Raises EmulatorError otherwise."""
         self._groups.set_role(group, phone, role, by)
+
+    def direct(self, one: Phone, other: Phone, *, addressing: str = "lid") -> Direct:
+        """The direct chat of two accounts, to be written in like a group. `addressing`: "lid" or
+        "pn", from now on."""
+        chat = self.directs.between(one, other)
+        chat.addressing = addressing
+        return chat
+
+    def chat(self, jid: str) -> Group | None:
+        """A group, or a direct chat by the emulator's name for it."""
+        return self.groups.get(jid) or self.directs.get(jid)
 
     @property
     def change(self) -> Groups:

@@ -25,7 +25,7 @@ log = logging.getLogger("daftar.emulator")
 
 QR_CODES = 6  # shown one after the other, for three minutes in all
 _CHUNK = 256 << 10
-_SILENT = ("presence", "chatstate", "ib", "call")
+_SILENT = ("ib", "call")
 
 
 class ClientSession:
@@ -162,7 +162,7 @@ class ClientSession:
                 "reason": "402", "code": "104", "expire": int(left), "location": "emu"}))
             return False
         previous, device.connection = device.connection, self
-        self.device = device
+        self.device, device.online = device, None
         if previous is not None:
             previous.replaced()
         self.send(Node("success", {
@@ -205,7 +205,7 @@ class ClientSession:
         elif node.tag in _SILENT:
             return
         elif self.device is None:
-            if node.tag not in ("ack", "receipt"):
+            if node.tag not in ("ack", "receipt", "presence"):
                 raise NodeError(f"<{node.tag}> from a client that is not linked")
         elif node.tag == "message":
             await self._message(node)
@@ -213,6 +213,10 @@ class ClientSession:
             self._receipt(node)
         elif node.tag == "ack":
             self._ack(node)
+        elif node.tag == "presence":
+            self._emulator.signs.presence(self.device, node)
+        elif node.tag == "chatstate":
+            self._emulator.signs.chatstate(self.device, node)
         else:
             log.info("%s sent a stanza the emulator does not know: <%s>", self, node.tag)
 
@@ -234,6 +238,6 @@ class ClientSession:
         }))
 
     def _ack(self, node: Node) -> None:
-        if node.attrs.get("class") in ("message", "notification", "receipt"):
+        if node.attrs.get("class") in ("message", "notification", "receipt", "call"):
             received = node.attrs.get("class") != "message"
             self.device.confirm(node.attr("id"), node.attrs.get("to", ""), received=received)

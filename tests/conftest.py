@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import bot  # noqa: F401  (before matrix-nio: it says why)
 from archive.db import Database, open_database
 from tests import postgres
 

@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ def house_values(synapse_url: str, **sections: dict[str, Any]) -> dict[str, Any]
     values: dict[str, Any] = {
         "homeserver": {"url": synapse_url, "name": SERVER_NAME},
         "bridge": {"as_token": init.new_token(), "hs_token": init.new_token(),
+                   "puppet_token": init.new_token(),
                    "port": free_port(), "admins": [f"@admin:{SERVER_NAME}"],
                    "staff": [f"@secretary:{SERVER_NAME}"]},
         "bot": {"as_token": init.new_token(), "hs_token": init.new_token()},
@@ -51,14 +52,16 @@ def house_values(synapse_url: str, **sections: dict[str, Any]) -> dict[str, Any]
     return values
 
 
-def open_house(folder: Path, settings: dict[str, Any] | None = None,
-               **sections: dict[str, Any]) -> House:
-    """Write the files of a house into `folder` and start its Synapse (`settings` go to it).
+def open_house(folder: Path, settings: dict[str, Any] | None = None, *,
+               more_registrations: Sequence[Path] = (), **sections: dict[str, Any]) -> House:
+    """Write the files of a house into `folder` and start its Synapse (`settings` go to it), which
+    knows the appservices of `more_registrations` as well.
     The caller stops it: `await house.synapse.stop()`."""
     port = free_port()
     values = house_values(f"http://127.0.0.1:{port}", **sections)
     config_path, *registrations = init.write(folder, values)
-    synapse = Synapse(folder / "synapse", SERVER_NAME, registrations, port=port, settings=settings)
+    synapse = Synapse(folder / "synapse", SERVER_NAME, [*registrations, *more_registrations],
+                      port=port, settings=settings)
     in_own_loop(synapse.start())
     return House(synapse, config.load(config_path, env={}), config_path)
 

@@ -54,7 +54,8 @@ def test_relative_paths_start_from_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("more", "told"), [
     ("databse: x\n", "databse is not a known key; did you mean database?"),
     ("web: {prt: 1}\n", "web.prt is not a known key; did you mean port?"),
-    ("web: {zzz: 1}\n", "web.zzz is not a known key; known here: host, port, public_url, readers"),
+    ("web: {zzz: 1}\n", "web.zzz is not a known key; known here: host, metrics_token, "
+     "metrics_token_file, port, public_url, readers"),
     ("12: 3\n", "12 is not a known key"),
     ("web: {port: eighty}\n", "web.port must be a whole number, not 'eighty'"),
     ("web: {port: -1}\n", "web.port must be a whole number, not -1"),

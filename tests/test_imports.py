@@ -26,9 +26,10 @@ FOLDERS: dict[str, set[str]] = {
     "shown": {"bridge.whatsapp", "bridge.rooms.standing"},
     "rooms": {"bridge.whatsapp", "bridge.shown", "bridge.link", "bridge.matrix", "bridge.clock"},
     "inward": {"bridge.whatsapp", "bridge.shown", "bridge.rooms", "bridge.link", "bridge.matrix",
-               "bridge.clock", "bridge.steps", "bridge.worker"},
+               "bridge.accounts", "bridge.clock", "bridge.steps", "bridge.worker"},
     "outward": {"bridge.whatsapp", "bridge.shown", "bridge.rooms", "bridge.link", "bridge.matrix",
-                "bridge.clock", "bridge.steps", "bridge.worker"},
+                "bridge.accounts", "bridge.sealing", "bridge.clock", "bridge.steps",
+                "bridge.worker"},
     "link": {"bridge.steps"},
 }
 FREE = ("config", "waproto")  # imported by anybody; import nothing of ours

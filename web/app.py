@@ -14,7 +14,7 @@ from aiohttp import ClientSession, web
 from archive.db import ArchiveError, Database, open_database
 from archive.media import MediaStore
 from config import Config, ConfigError
-from web import cases, files, filters, groups, people, search, signin, status
+from web import cases, files, filters, groups, metrics, people, search, signin, status
 from web.sessions import FormTokens, Sessions, Throttle
 from web.site import SESSION, SITE, PageError, Site, render
 
@@ -46,8 +46,9 @@ ROUTES = [
     web.post("/sign-in", signin.sign_in),
     web.post("/sign-out", signin.sign_out),
     web.get("/health", health),
+    web.get("/metrics", metrics.metrics),
 ]
-PUBLIC = frozenset({signin.form, signin.sign_in, files.static, health})
+PUBLIC = frozenset({signin.form, signin.sign_in, files.static, health, metrics.metrics})
 
 MAX_LINE = 64 * 1024  # bytes of an address: beyond it, the server's own plain refusal
 MAX_FORM = 64 * 1024  # bytes

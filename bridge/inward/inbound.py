@@ -14,6 +14,7 @@ from mautrix.errors import MForbidden
 from archive import directory, messages, queue
 from archive.db import Database, Unit
 from archive.model import Chat, Person, QueueRow, Record
+from bridge.accounts import Accounts
 from bridge.clock import now_ms
 from bridge.inward import late
 from bridge.link import LinkDown, LinkError
@@ -56,7 +57,8 @@ class Inbound:
     repeatable = True  # the transaction id, and after a crash the marks in the room, see to it
 
     def __init__(self, database: Database, homeserver: Homeserver, rooms: Rooms, ghosts: Ghosts,
-                 media: Media, config: Config) -> None:
+                 media: Media, config: Config, accounts: Accounts) -> None:
+        self._accounts = accounts
         self._zone = ZoneInfo(config.timezone)
         self._policy = config.bridge
         self._db = database
@@ -166,7 +168,8 @@ class Inbound:
         await self.flush(f"in:{state.chat.id}")
         for number, (event, _) in enumerate(await messages.events_of(self._db, record.id)):
             await self._homeserver.redact(
-                state.room, event, f"d{record.id}.t{number}", user=ghost,
+                state.room, event, f"d{record.id}.t{number}",
+                user=ghost if ghost and self._homeserver.is_ours(ghost) else None,
                 reason="The message that this is about has followed")
 
     async def _send(self, state: _Lane, record: Record, content: dict[str, Any],
@@ -178,7 +181,8 @@ class Inbound:
         return event
 
     async def _sender(self, state: _Lane, record: Record) -> tuple[int | None, str | None]:
-        """(person, ghost) of a record; (None, None) when the bridge itself speaks."""
+        """(person, ghost) of a record; (None, None) when the bridge itself speaks. In the place of
+        a ghost stands the member of staff whose own number it is."""
         if record.sender_id is None or record.kind == "gap" or \
                 record.source_id.startswith(SPEAKER):
             return None, None
@@ -188,6 +192,9 @@ class Inbound:
             person = await directory.person(self._db, fresh.sender_id)
         if not (person.pn or person.lid):
             return person.id, None
+        if puppet := self._accounts.puppet(person):
+            await self._ghosts.step_aside(state.chat, state.room, puppet)
+            return person.id, puppet
         ghost = await self._ghosts.ensure(person)
         if await self._ghosts.join(state.chat, state.room, person, ghost):
             await self._rooms.welcome(state.chat)
@@ -227,7 +234,10 @@ class Inbound:
                     content["m.relates_to"] = relates
                 if part.file:
                     sha = record.media.sha256 if record.media and part.file is file else None
-                    content["url"] = await self._media.to_homeserver(part.file, sha)
+                    if self._homeserver.encrypts(state.room):
+                        content["file"] = await self._media.to_homeserver_locked(part.file)
+                    else:
+                        content["url"] = await self._media.to_homeserver(part.file, sha)
                     content.setdefault("info", {"mimetype": part.file.mime,
                                                 "size": part.file.size})
                 event = await self._send(
@@ -247,7 +257,8 @@ class Inbound:
             kind, digits = ("lid", sender.lid) if sender.lid else ("pn", sender.pn)
             person = await directory.find(self._db, kind, digits)
             if person and (person.name or person.pn):
-                found[digits] = (person.ghost or "", person.name or f"+{person.pn}")
+                found[digits] = (self._accounts.puppet(person) or person.ghost or "",
+                                 person.name or f"+{person.pn}")
             elif sender.pn:
                 found[digits] = ("", f"+{sender.pn}")
         return found
@@ -323,6 +334,12 @@ class Inbound:
             return await self._send_parts(state, record, convert.notice_parts(
                 f"Edited an earlier message that is not in this room. New text: {record.text}"),
                 ghost)
+        author = await self._author(state, event, record.sender_id, ghost)
+        if author == "":
+            return await self._send_parts(state, record, convert.notice_parts(
+                f"Changed this message on WhatsApp. New text: {record.text}"), ghost, first=first,
+                relates=convert.relation(event, None))
+        ghost = author
         if target.kind == "notice":  # it stood for a message that has followed
             followed = await self._event_of(state, json.loads(record.detail or "{}").get("message"))
             return await self._send_parts(state, record, [convert.Part(
@@ -372,25 +389,47 @@ class Inbound:
         # Nobody but its author can edit an event, and only texts and captions can be edited.
         if self._policy.deletions == "strike" and target.origin == "whatsapp" and \
                 target.kind in STRIKABLE:
-            return await self._strike(state, record, target)
+            author = await self._author_of(state, target)
+            if author != "":
+                return await self._strike(state, record, target, author)
         await self.flush(f"in:{state.chat.id}")
         for number, (event, _) in enumerate(await messages.events_of(self._db, target.id)):
             await self._redact(state, event, f"d{record.id}.{number}", ghost if own else None)
         return []
 
-    async def _strike(self, state: _Lane, record: Record, target: Record) -> list[str]:
+    async def _author_of(self, state: _Lane, target: Record) -> str | None:
+        """As whom a message can be changed; None for the bridge itself, "" for nobody of ours."""
+        event = await self._event_of(state, target.id)
+        writer = await directory.person(self._db, target.sender_id) if target.sender_id else None
+        return await self._author(
+            state, event or "", target.sender_id, writer.ghost if writer else None)
+
+    async def _strike(self, state: _Lane, record: Record, target: Record, author: str | None
+                      ) -> list[str]:
         """Leave a deleted message in the room, struck through: as an edit by who wrote it."""
         event = await self._event_of(state, target.id)
-        author = await directory.person(self._db, target.sender_id) if target.sender_id else None
         if target.kind == "text":
             part = convert.struck(target.text, event)
         else:
             original = await self._homeserver.event(state.room, event)
             part = convert.Part(convert.edit_caption(
                 f"[deleted on WhatsApp] {target.text}", (original or {}).get("content", {}), event))
-        return await self._send_parts(state, record, [part], author.ghost if author else None)
+        return await self._send_parts(state, record, [part], author)
+
+    async def _author(self, state: _Lane, event: str, person_id: int | None, ghost: str | None
+                      ) -> str | None:
+        """As whom an event can be changed: only its own sender can, and somebody who has linked a
+        number has spoken through a ghost before, or in Matrix. "" when that is nobody of ours."""
+        person = await directory.person(self._db, person_id) if person_id else None
+        if person is None or not (person.mxid or self._accounts.ours(person)):
+            return ghost
+        found = await self._homeserver.event(state.room, event)
+        sender = str((found or {}).get("sender") or ghost)
+        return sender if self._homeserver.speaks_as(sender) else ""
 
     async def _redact(self, state: _Lane, event: str, txn_id: str, ghost: str | None) -> None:
+        if ghost is not None and not self._homeserver.is_ours(ghost):
+            ghost = None  # a redaction carries no mark of ours, and would come back as staff's own
         try:
             await self._homeserver.redact(
                 state.room, event, txn_id, user=ghost, reason="Deleted on WhatsApp")

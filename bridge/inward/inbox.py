@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import tzinfo
 
-from archive import messages, queue
+from archive import messages, queue, sent
 from archive.db import Database, Unit
 from archive.model import NewRecord
-from bridge.inward import changes, late
+from bridge.accounts import Account, Accounts
+from bridge.inward import changes, late, ringing
 from bridge.link import Delivery
 from bridge.rooms.groups import Groups
 from bridge.steps import reached
-from bridge.whatsapp import described, events, history, sealed
+from bridge.whatsapp import calls, described, events, history, sealed
+from bridge.whatsapp.content import Content
 
 log = logging.getLogger("daftar.bridge.inbox")
 
 BATCH = 200  # messages of the past that are stored at once
+
+
+# (chat, id on WhatsApp, account, what it says, when it was sent in Unix ms)
+InDoubt = Callable[[int, str, str, Content, int], Awaitable[bool]]
+
+
+async def _never(*_: object) -> bool:
+    return False
 
 
 class Inbox:
@@ -26,18 +37,22 @@ class Inbox:
     acknowledge its journal."""
 
     def __init__(self, database: Database, groups: Groups, wake: Callable[[str], None],
-                 own_jid: Callable[[], str], zone: tzinfo) -> None:
-        self._own_jid = own_jid
+                 accounts: Accounts, zone: tzinfo, admins: tuple[str, ...] = ()) -> None:
+        """`admins` hear of calls."""
+        self._admins = admins
+        self._accounts = accounts
+        self.in_doubt: InDoubt = _never  # whether what was heard settles a row that was in doubt
         self._zone = zone
         self._db = database
         self._groups = groups
         self._wake = wake
 
-    async def store(self, delivery: Delivery) -> None:
-        """Store one event of the link. Returns when it is committed."""
+    async def store(self, delivery: Delivery, heard: Account | None = None) -> None:
+        """Store one event of the department's link, or of the member of staff's that `heard` it.
+        Returns when it is committed."""
         reached("in2-before-store")
         try:
-            lane = await self._store(delivery)
+            lane = await self._store(delivery) if heard is None else await self._overheard(delivery)
         except (events.Malformed, ValueError) as error:
             # There is no chat to put it in: the bytes are kept where the administrator is told.
             log.error("WhatsApp sent something unreadable: %s", error)
@@ -51,6 +66,8 @@ class Inbox:
         """The lane that got work. Raises Malformed or ValueError for what cannot be stored."""
         if delivery.code == history.CODE:
             return await self._past(delivery)
+        if delivery.code in calls.CODES:
+            return await self._ringing(delivery)
         read = described.parse if delivery.code in described.CODES else events.parse
         event = read(delivery.code, delivery.body)
         lane: str | None = None
@@ -58,12 +75,11 @@ class Inbox:
             case events.Incoming():
                 chat = await self._groups.chosen(event.chat)
                 if chat is not None:
-                    event = await sealed.opened(self._db, chat.id, event)
-                    lane = await self._db.write(_store_message(chat.id, event, delivery.at))
+                    lane = await self._message(chat.id, event, delivery.at)
             case events.Undecryptable():
                 chat = await self._groups.chosen(event.chat)
                 if chat is not None:
-                    lane = await self._db.write(late.announce(chat.id, event, delivery.at))
+                    lane = await self._unreadable(chat.id, event, delivery.at)
             case described.GroupChange():
                 lane = await self._groups.changed(event, delivery.at)
             case described.Group():
@@ -72,10 +88,59 @@ class Inbox:
                 lane = await self._groups.pictured(event, delivery.at)
         return lane
 
+    async def _ringing(self, delivery: Delivery) -> str | None:
+        call = calls.parse(delivery.code, delivery.body)
+        if call is None:
+            return None
+        if call.group:
+            chat = await self._groups.chosen(call.group)
+            return chat and await self._db.write(ringing.in_group(chat, call, delivery.at))
+        for lane in await self._db.write(ringing.alone(call, self._admins, self._zone)):
+            self._wake(lane)
+        return None
+
+    async def _overheard(self, delivery: Delivery) -> str | None:
+        """What a member of staff's own number heard: only messages, only of groups that are
+        mirrored. Mostly the department's has heard them, too; then nothing is added."""
+        event = events.parse(delivery.code, delivery.body)
+        if event is None:
+            return None
+        chat = await self._groups.mirrored(event.chat)
+        if chat is None:
+            return None
+        department = self._accounts.department
+        if isinstance(event, events.Incoming):
+            event = replace(event, from_me=department.is_of(event.sender))  # "me" is somebody else
+            return await self._message(chat.id, event, delivery.at)
+        if department.connected:
+            return None  # it reads the message, or says itself that it cannot
+        return await self._unreadable(chat.id, event, delivery.at)
+
+    async def _message(self, chat_id: int, event: events.Incoming, at: int) -> str | None:
+        if await self._is_ours(chat_id, event):
+            return None
+        event = await sealed.opened(self._db, chat_id, event)
+        return await self._db.write(_store_message(chat_id, event, at))
+
+    async def _unreadable(self, chat_id: int, event: events.Undecryptable, at: int) -> str | None:
+        if await self._is_ours(chat_id, event):
+            return None
+        return await self._db.write(late.announce(chat_id, event, at))
+
+    async def _is_ours(self, chat_id: int, event: events.Incoming | events.Undecryptable) -> bool:
+        """Did this leave from here, from another of our numbers?"""
+        account = self._accounts.ours(event.sender)
+        if account is None:
+            return False
+        await self._accounts.settled(chat_id)
+        if await sent.is_ours(self._db, chat_id, event.id):
+            return True
+        return isinstance(event, events.Incoming) and await self.in_doubt(
+            chat_id, event.id, account.key, event.content, event.sent_at)
 
     async def _past(self, delivery: Delivery) -> None:
         """The phone's history, group by group; what is in the record already adds nothing."""
-        own = events.sender_of_jid(self._own_jid())
+        own = events.sender_of_jid(self._accounts.department.jid)
         for jid, messages_ in history.read(delivery.body, own).items():
             chat = await self._groups.chosen(jid)
             if chat is None:
@@ -97,8 +162,10 @@ class Inbox:
             rows = await self._db.read(
                 "SELECT source_id FROM record WHERE chat_id = ? AND source_id IN "
                 f"({', '.join('?' * len(part))}) UNION ALL SELECT message_id FROM whatsapp_message "
+                f"WHERE chat_id = ? AND message_id IN ({', '.join('?' * len(part))}) "
+                "UNION ALL SELECT message_id FROM whatsapp_sent "
                 f"WHERE chat_id = ? AND message_id IN ({', '.join('?' * len(part))})",
-                chat_id, *part, chat_id, *part)
+                chat_id, *part, chat_id, *part, chat_id, *part)
             known.update(row["source_id"] for row in rows)
         return [message for message in said if message.id not in known]
 

@@ -21,6 +21,11 @@ RESTING = ("logged_out", "replaced", "banned", "outdated", "failed")
 HISTORY_SYNC, MESSAGE, RECEIPT, JOINED_GROUP, GROUP_INFO, PICTURE, UNDECRYPTABLE = (
     13, 17, 18, 21, 22, 23, 44)
 
+# What is of the moment: handed on as it comes, never kept, lost when nobody listens (RECEIPT, too).
+CHAT_PRESENCE = 19
+# Calls that ring: of us alone, or of a group.
+CALL_OFFER, CALL_OFFER_NOTICE = 36, 40
+
 # Exit codes of the child.
 EXIT_CLEAN, EXIT_LIBRARY, EXIT_RETRY, EXIT_JOURNAL, EXIT_LOCKED, EXIT_UNSCANNED = 0, 3, 4, 5, 6, 7
 
@@ -31,6 +36,16 @@ class LinkError(Exception):
 
 class LinkDown(LinkError):
     """It did not happen because the connection is down just now, and comes back by itself."""
+
+
+class LinkRefused(LinkError):
+    """WhatsApp's server said no. `code` is its own, as HTTP's: to the `whole` question 401 no
+    admin, 403 not in the group, 404 no such group, 406 not acceptable, 429 too often; else to the
+    person that was named (parent.Link.change_member)."""
+
+    def __init__(self, text: str, code: int, *, whole: bool = True) -> None:
+        super().__init__(text)
+        self.code, self.whole = code, whole
 
 
 class LinkUnsure(Exception):
@@ -69,3 +84,4 @@ class LinkState:
     # may have been told "received" for messages of that time that never reached the journal.
     unclean: tuple[int, int] | None = None
     until: int = 0  # banned: Unix ms when it ends, 0 when WhatsApp does not say
+    lid: str = ""  # connected: the account's LID, digits only; "" when WhatsApp did not say

@@ -17,10 +17,11 @@ from bridge.link import EXIT_JOURNAL
 from bridge.link.child import Child
 
 
-async def _run(device_name: str, fd: int, lock_wait: float) -> None:
+async def _run(device_name: str, fd: int, lock_wait: float, only_chosen: bool) -> None:
     code = 1
     try:
-        code = await Child(device_name, socket.socket(fileno=fd), lock_wait).run()
+        pipe = socket.socket(fileno=fd)
+        code = await Child(device_name, pipe, lock_wait, only_chosen=only_chosen).run()
     except sqlite3.Error as error:  # the journal: it alone is SQLite here
         code = EXIT_JOURNAL
         logging.getLogger("daftar.bridge").error("the journal cannot be written: %s", error)
@@ -40,12 +41,14 @@ def main() -> None:
     parser.add_argument("--fd", type=int, required=True)
     # Seconds an earlier child of the same session gets to end.
     parser.add_argument("--lock-wait", type=float, default=20.0)
+    # Nothing is taken from chats that the bridge has not named (frames "chats").
+    parser.add_argument("--only-chosen", action="store_true")
     args = parser.parse_args()
     os.umask(0o077)
     os.chdir(args.folder)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s",
                         level=logging.WARNING, stream=sys.stderr)
-    asyncio.run(_run(args.device_name, args.fd, args.lock_wait))
+    asyncio.run(_run(args.device_name, args.fd, args.lock_wait, args.only_chosen))
 
 
 if __name__ == "__main__":

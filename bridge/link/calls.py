@@ -7,6 +7,7 @@ import types
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,9 @@ class Calls:
             "send": self._send, "upload": self._upload, "download": self._download,
             "groups": self._groups, "group": self._group, "picture": self._picture,
             "pair_code": self._pair_code, "logout": self._logout, "mark_read": self._mark_read,
+            "change_member": self._change_member, "name_group": self._name_group,
+            "describe_group": self._describe_group, "picture_group": self._picture_group,
+            "typing": self._typing, "online": self._online,
         }
 
     async def serve(self, frame: Frame) -> None:
@@ -163,6 +167,69 @@ class Calls:
             *head["ids"], chat=library.parse_jid(self._library, head["chat"]),
             sender=library.parse_jid(self._library, head["sender"]),
             receipt=self._library.enum.ReceiptType.READ)
+        return {}, b""
+
+    # What changes a group: a refusal of the server is an answer (its code), not an error
+
+    async def _change_member(self, head: dict[str, Any], _body: bytes
+                             ) -> tuple[dict[str, Any], bytes]:
+        member = library.parse_jid(self._library, head["member"])
+        change = self._library.enum.ParticipantChange(head["change"])
+
+        async def ask(chat: Any) -> dict[str, Any]:
+            for part in await self._client.update_group_participants(chat, [member], change):
+                if part.Error:
+                    return {"code": part.Error, "whole": False,
+                            "text": f"WhatsApp refuses the person with code {part.Error}"}
+            return {}
+
+        return await self._change(head, ask)
+
+    async def _name_group(self, head: dict[str, Any], _body: bytes) -> tuple[dict[str, Any], bytes]:
+        return await self._change(
+            head, lambda chat: self._client.set_group_name(chat, head["text"]))
+
+    async def _describe_group(self, head: dict[str, Any], _body: bytes
+                              ) -> tuple[dict[str, Any], bytes]:
+        # Without ids whatsmeow looks up the one of the description that stands, and makes a new one
+        return await self._change(
+            head, lambda chat: self._client.set_group_topic(chat, "", "", head["text"]))
+
+    async def _picture_group(self, head: dict[str, Any], body: bytes
+                             ) -> tuple[dict[str, Any], bytes]:
+        if not body:  # neonize hands Go an empty picture, where whatsmeow wants none at all
+            raise LinkError("the WhatsApp library cannot take a group's picture away")
+        return await self._change(head, lambda chat: self._client.set_group_photo(chat, body))
+
+    async def _change(self, head: dict[str, Any], ask: Callable[[Any], Awaitable[Any]]
+                      ) -> tuple[dict[str, Any], bytes]:
+        self._must_be_connected()
+        try:
+            answer = await ask(library.parse_jid(self._library, head["chat"]))
+        except self._library.client.NeonizeError as error:
+            code = library.refusal(str(error))
+            if not code:
+                raise
+            return {"code": code, "whole": True, "text": str(error)}, b""
+        return answer if isinstance(answer, dict) else {}, b""
+
+    # Signs of life
+
+    async def _typing(self, head: dict[str, Any], _body: bytes) -> tuple[dict[str, Any], bytes]:
+        self._must_be_connected()
+        enum = self._library.enum
+        states = enum.ChatPresence
+        state = states.CHAT_PRESENCE_COMPOSING if head["on"] else states.CHAT_PRESENCE_PAUSED
+        await self._client.send_chat_presence(
+            library.parse_jid(self._library, head["chat"]), state,
+            enum.ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT)
+        return {}, b""
+
+    async def _online(self, head: dict[str, Any], _body: bytes) -> tuple[dict[str, Any], bytes]:
+        self._must_be_connected()
+        presence = self._library.enum.Presence
+        await self._client.send_presence(
+            presence.AVAILABLE if head["on"] else presence.UNAVAILABLE)
         return {}, b""
 
 

@@ -27,9 +27,12 @@ from bridge.link import (
     EXIT_LOCKED,
     EXIT_RETRY,
     EXIT_UNSCANNED,
+    HISTORY_SYNC,
     MESSAGE,
     RECEIPT,
     RESTING,
+    UNDECRYPTABLE,
+    direct,
     frames,
     library,
 )
@@ -45,6 +48,7 @@ FLUSH = 1.0  # seconds an acknowledged row may stay
 QUIET = 0.3  # seconds without a callback after which none is to come
 STOP_LIMIT = 12.0  # seconds a stop may take before the process ends itself
 OUTDATED = "WhatsApp no longer accepts this version of its library: update Daftar"
+SIGNS_WAITING = 1 << 20  # bytes on their way to the bridge, behind which signs are dropped
 PHONE_SEEN = 600.0  # seconds between two signs of the own phone that are handed on
 THREADS = 16  # one is neonize's for good; a send, four transfers and small calls share the rest
 
@@ -52,10 +56,14 @@ THREADS = 16  # one is neonize's for good; a send, four transfers and small call
 class Child:
     """One run of the child: run() returns the exit code (bridge.link.EXIT_…)."""
 
-    def __init__(self, device_name: str, pipe: socket.socket, lock_wait: float) -> None:
+    def __init__(self, device_name: str, pipe: socket.socket, lock_wait: float, *,
+                 only_chosen: bool = False) -> None:
         self._device_name = device_name
         self._socket = pipe
         self._lock_wait = lock_wait
+        self._chosen: frozenset[str] | None = frozenset() if only_chosen else None  # None: all
+        self._direct = direct.Rules()  # until the parent says: none
+        self._told = asyncio.Event()  # which chats are chosen
         self._ended: asyncio.Future[int]
         self._state = ("", "")
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,7 +119,7 @@ class Child:
         self._set_state("starting", "", unclean=unclean)
         self._pump()
         try:
-            self._library = library.load()
+            self._library = library.load(private=self._chosen is not None)
         except library.LibraryError as error:
             log.error("%s", error)
             self._set_state("failed", str(error))
@@ -153,6 +161,7 @@ class Child:
             self._set_state("failed", f"the session {Path(library.SESSION).absolute()} cannot be "
                             f"read ({error}): move it away and link the phone again")
             return
+        await self._told.wait()  # what came before could not be told from what is private
         if self._paired:
             self._journal.running(_now())
         try:
@@ -168,12 +177,19 @@ class Child:
         self._in_callback = True
         try:
             body = ctypes.string_at(binary, size)
-            if code in library.JOURNALLED or (code == RECEIPT and self._of_phone(body)):
+            if self._chosen is not None and not self._is_chosen(code, body):
+                if code in library.SIGNALS:
+                    self._loop.call_soon_threadsafe(self._on_signal, code, body)
+            elif (mine := self._without_private(code, body)) is None:
+                pass
+            elif code in library.JOURNALLED or (code == RECEIPT and self._of_phone(body)):
                 reached("link1-before-journal")
-                self._journal.append(code, body, _now(), self._sent_at(code, body))
+                self._journal.append(code, mine, _now(), self._sent_at(code, body))
                 reached("link1-journalled")
                 self._wake()
-            elif code != RECEIPT:
+            elif code in library.PASSING:
+                self._loop.call_soon_threadsafe(self._pass_on, code, body)
+            else:
                 self._loop.call_soon_threadsafe(self._on_signal, code, body)
         except BaseException as error:
             os.write(2, f"a WhatsApp event was not written to the journal: {error!r}\n".encode())
@@ -181,6 +197,58 @@ class Child:
         finally:
             self._busy_at = time.monotonic()
             self._in_callback = False
+
+    def _is_chosen(self, code: int, body: bytes) -> bool:
+        """On somebody's own number: is this a message of a chat that is bridged? All else there is
+        private; it is dropped here, before anything is written."""
+        assert self._chosen is not None
+        kinds = {MESSAGE: self._library.pb.Message,
+                 UNDECRYPTABLE: self._library.pb.UndecryptableMessage}
+        if code not in kinds:
+            return False
+        try:
+            chat = kinds[code].FromString(body).Info.MessageSource.Chat
+        except self._library.DecodeError:
+            return False
+        return f"{chat.User}@{chat.Server}" in self._chosen
+
+    def _without_private(self, code: int, body: bytes) -> bytes | None:
+        """An event without direct chats that are not chosen; None when nothing is left of it. They
+        are private: of them nothing is written down."""
+        kinds = {MESSAGE: self._library.pb.Message,
+                 UNDECRYPTABLE: self._library.pb.UndecryptableMessage}
+        try:
+            if code in kinds:
+                info = kinds[code].FromString(body).Info
+                return body if self._may_be_heard(info.MessageSource, info.Pushname) else None
+            if code == HISTORY_SYNC:
+                return self._history_without_private(body)
+        except self._library.DecodeError:
+            return body  # kept all the same: nobody can say what it is
+        return body
+
+    def _may_be_heard(self, source: Any, push_name: str) -> bool:
+        if source.Chat.Server not in direct.SERVERS:
+            return True
+        if source.IsFromMe:
+            return self._direct.want(_addresses(source.Chat, source.RecipientAlt))
+        return self._direct.want(_addresses(source.Sender, source.SenderAlt), str(push_name))
+
+    def _history_without_private(self, body: bytes) -> bytes:
+        sync = self._library.pb.HistorySync.FromString(body)
+        names = {name.ID: name.pushname for name in sync.Data.pushnames}
+        other = {}
+        for pair in sync.Data.phoneNumberToLidMappings:
+            other[pair.pnJID], other[pair.lidJID] = pair.lidJID, pair.pnJID
+        for place, said in reversed(list(enumerate(sync.Data.conversations))):
+            if said.ID.partition("@")[2] not in direct.SERVERS:
+                continue
+            known = [said.ID, said.pnJID, said.lidJID, other.get(said.ID, "")]
+            if not self._direct.want(known, *(str(names.get(jid, "")) for jid in known)):
+                del sync.Data.conversations[place]
+        sync.Data.ClearField("statusV3Messages")  # what people show to all they know
+        sync.Data.ClearField("callLogRecords")
+        return bytes(sync.SerializeToString())
 
     def _of_phone(self, body: bytes) -> bool:
         """Whether a receipt is a sign of the own phone that is worth telling. The phone is device
@@ -227,6 +295,11 @@ class Child:
             self._set_state("disconnected", f"linking the phone failed ({status})")
             self._end(EXIT_UNSCANNED)
 
+    def _pass_on(self, code: int, body: bytes) -> None:
+        """A receipt, or somebody types: for the moment only, and never in the way of a message."""
+        if self._writer.transport.get_write_buffer_size() < SIGNS_WAITING:
+            self._writer.write(frames.encode("sign", {"code": code}, body))
+
     def _on_signal(self, code: int, body: bytes) -> None:
         """An event that carries no content: the link's state follows it."""
         pb = self._library.pb
@@ -263,8 +336,9 @@ class Child:
                 self._set_state("outdated", OUTDATED)
 
     async def _connected(self) -> None:
-        me = (await self._client.get_me()).JID
-        self._set_state("connected", f"{me.User}@{me.Server}")
+        account = await self._client.get_me()
+        me = account.JID
+        self._set_state("connected", f"{me.User}@{me.Server}", lid=str(account.LID.User))
         await self._calls.announce()
 
     # The parent
@@ -302,13 +376,13 @@ class Child:
         self._end(EXIT_RETRY)
 
     def _set_state(self, state: str, detail: str, unclean: tuple[int, int] | None = None,
-                   until: int = 0) -> None:
+                   until: int = 0, lid: str = "") -> None:
         if self._state[0] in RESTING or (state, detail) == self._state:
             return  # "disconnected" follows every refusal and would hide it
         self._state = (state, detail)
         self._writer.write(frames.encode("state", {"state": state, "detail": detail,
                                                    "since": _now(), "unclean": unclean,
-                                                   "until": until}))
+                                                   "until": until, "lid": lid}))
 
     def _wake(self) -> None:
         """From any thread: there is something new to deliver."""
@@ -354,6 +428,12 @@ class Child:
                 self._pump()
             case "gap_stored":
                 self._journal.gap_stored()
+            case "chats" if self._chosen is not None:
+                self._chosen = frozenset(frame.head["jids"])
+                self._told.set()
+            case "direct" if self._chosen is None:
+                self._direct = direct.Rules.read(frame.head)
+                self._told.set()
             case "call":
                 self._spawn(self._calls.serve(frame))
             case "stop":
@@ -404,6 +484,10 @@ class Child:
         self._journal.close(clean=True)
         await self._drain()
         watchdog.cancel()
+
+
+def _addresses(*jids: Any) -> list[str]:
+    return [f"{jid.User}@{jid.Server}" for jid in jids if jid.User]
 
 
 async def _nothing(_client: Any, _event: Any) -> None:

@@ -12,12 +12,16 @@ from __future__ import annotations
 
 import importlib
 import logging
+import re
 import sqlite3
 import types
 from pathlib import Path
 from typing import Any
 
 from bridge.link import (
+    CALL_OFFER,
+    CALL_OFFER_NOTICE,
+    CHAT_PRESENCE,
     GROUP_INFO,
     HISTORY_SYNC,
     JOINED_GROUP,
@@ -34,11 +38,14 @@ KINDS = {"image": "MediaImage", "sticker": "MediaImage", "video": "MediaVideo",
 
 # Events of content go to the journal; the others only move the link's state. Of the receipts only
 # the own phone's go there, now and then: others' are many (300 members of a group send 300 of them
-# for every message), and nobody reads them.
-JOURNALLED = frozenset({HISTORY_SYNC, MESSAGE, JOINED_GROUP, GROUP_INFO, PICTURE, UNDECRYPTABLE})
+# for every message); they are passed on at once, like the signs that somebody types.
+JOURNALLED = frozenset({HISTORY_SYNC, MESSAGE, JOINED_GROUP, GROUP_INFO, PICTURE, UNDECRYPTABLE,
+                        CALL_OFFER, CALL_OFFER_NOTICE})
+PASSING = frozenset({RECEIPT, CHAT_PRESENCE})
 (PAIR_STATUS, CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED, LOGGED_OUT, STREAM_REPLACED,
  TEMPORARY_BAN, CONNECT_FAILURE, CLIENT_OUTDATED, STREAM_ERROR, DISCONNECTED) = range(2, 13)
-SUBSCRIBED = JOURNALLED | frozenset(range(2, 13)) | {RECEIPT}
+SIGNALS = frozenset(range(2, 13))  # how the link itself is; they tell of no chat
+SUBSCRIBED = JOURNALLED | SIGNALS | PASSING
 
 # Beginnings of whatsmeow's errors that are raised before anything is written to the socket, or
 # that are WhatsApp's own refusal. Everything else may have been sent.
@@ -60,11 +67,21 @@ def definitely_not_sent(error: str) -> bool:
     return error.startswith(_NOT_SENT)
 
 
-def load() -> types.SimpleNamespace:
-    """Load the Go library; a namespace of what the child needs of it. LibraryError says why not."""
+def refusal(error: str) -> int:
+    """The code with which WhatsApp's server refused a question; 0 when the error is another."""
+    if "not a valid image" in error:
+        return 406  # whatsmeow's word for it
+    found = re.search(r"returned status (\d{3})\b", error)
+    return int(found[1]) if found else 0
+
+
+def load(*, private: bool = False) -> types.SimpleNamespace:
+    """Load the Go library; a namespace of what the child needs of it. LibraryError says why not.
+    `private`: its warnings, which name chats and people, are not logged."""
     logging.getLogger("neonize.utils.ffmpeg").setLevel(logging.ERROR)  # media is not converted here
     # Its level is whatsmeow's: at INFO every log line of Go is parsed and formatted in Python.
-    logging.getLogger("neonize.utils.log").setLevel(logging.WARNING)
+    logging.getLogger("neonize.utils.log").setLevel(
+        logging.ERROR if private else logging.WARNING)
     try:
         client = importlib.import_module("neonize.aioze.client")
         return types.SimpleNamespace(

@@ -23,11 +23,13 @@ from bridge.link import (
     Delivery,
     LinkDown,
     LinkError,
+    LinkRefused,
     LinkState,
     LinkUnsure,
     Sent,
     frames,
 )
+from bridge.link.direct import Rules
 from bridge.link.pipe import Pipe
 from waproto import e2e, neonize_pb2
 
@@ -52,17 +54,24 @@ class Link:
     `environment` is added to this process's for the child. `on_event` is called strictly one after
     another in journal order; the journal row goes when it has returned, and while it raises it is
     called again with the same delivery. `on_state` is called for every change of state; one that
-    carries `unclean` is repeated until it returns.
+    carries `unclean` is repeated until it returns. `chats` gives the JIDs of the chats that may be
+    taken from; without it all groups may, and of direct chats those that `direct` chooses.
     """
 
     def __init__(self, folder: Path, device_name: str, environment: Mapping[str, str],
                  on_event: Callable[[Delivery], Awaitable[None]],
-                 on_state: Callable[[LinkState], Awaitable[None]]) -> None:
+                 on_state: Callable[[LinkState], Awaitable[None]], *,
+                 chats: Callable[[], Awaitable[list[str]]] | None = None,
+                 direct: Callable[[], Awaitable[Rules]] | None = None) -> None:
         self._folder = folder.absolute()
         self._device_name = device_name
         self._environment = dict(environment)
         self._on_event = on_event
         self._on_state = on_state
+        self._chats = chats
+        self._direct = direct
+        # Called with RECEIPT or CHAT_PRESENCE and its body, as it comes; must return at once.
+        self.on_sign: Callable[[int, bytes], None] | None = None
         self.state = LinkState("starting", "", _now())
         self._changed = asyncio.Condition()
         self._states: asyncio.Queue[tuple[LinkState, Pipe | None]] = asyncio.Queue()
@@ -113,6 +122,19 @@ class Link:
         self._again.set()
         await self._end_child()
 
+    async def choose(self) -> None:
+        """Tell the child anew of which chats it may take anything."""
+        if self._pipe is not None:
+            try:
+                if self._chats is not None:
+                    self._pipe.say("chats", {"jids": await self._chats()})
+                else:
+                    rules = await self._direct() if self._direct else Rules()
+                    self._pipe.say("direct", rules.head())
+            except Exception:  # the archive: without an answer the child would wait for ever
+                log.exception("it cannot be read which chats are bridged; the link starts again")
+                self._pipe.say("stop", {})
+
     # What a bridge asks of WhatsApp
 
     async def send(self, chat_jid: str, message: e2e.Message) -> Sent:
@@ -155,6 +177,39 @@ class Link:
         """Tell the sender that messages were read."""
         if ids:
             await self._call("mark_read", {"chat": chat, "sender": sender, "ids": list(ids)})
+
+    async def change_member(self, chat: str, member: str, change: str) -> None:
+        """Add, remove, promote or demote a member of a group. Raises LinkRefused with the code for
+        the person (403: only a link lets them in; 408: they left lately; 409: in the group already;
+        404: not on WhatsApp, or not in the group), or `whole` for the question as such."""
+        head, _ = await self._call(
+            "change_member", {"chat": chat, "member": member, "change": change})
+        self._refused(head)
+
+    async def name_group(self, chat: str, name: str) -> None:
+        """Give a group another name. Raises LinkRefused."""
+        self._refused((await self._call("name_group", {"chat": chat, "text": name}))[0])
+
+    async def describe_group(self, chat: str, text: str) -> None:
+        """Give a group another description; "" takes it away. Raises LinkRefused."""
+        self._refused((await self._call("describe_group", {"chat": chat, "text": text}))[0])
+
+    async def picture_group(self, chat: str, jpeg: bytes) -> None:
+        """Give a group another picture. Raises LinkRefused."""
+        self._refused((await self._call("picture_group", {"chat": chat}, jpeg))[0])
+
+    @staticmethod
+    def _refused(head: dict[str, Any]) -> None:
+        if head.get("code"):
+            raise LinkRefused(head["text"], head["code"], whole=head["whole"])
+
+    async def typing(self, chat: str, on: bool) -> None:
+        """Let a group see that the account types, or does not any more."""
+        await self._call("typing", {"chat": chat, "on": on})
+
+    async def online(self, on: bool) -> None:
+        """Show the account as online or not; while it is, WhatsApp says who types."""
+        await self._call("online", {"on": on})
 
     async def logout(self) -> None:
         """Unlink this device; the session is gone, relink() shows a new code."""
@@ -230,7 +285,7 @@ class Link:
     async def _run_child(self) -> int:
         """One life of the child; its exit code, negative for a signal."""
         ours, theirs = socket.socketpair()
-        pipe = Pipe(self._take_delivery, self._take_state)
+        pipe = Pipe(self._take_delivery, self._take_state, self._take_sign)
         try:
             with theirs, self._open_log() as output:
                 await pipe.open(ours)
@@ -244,6 +299,7 @@ class Link:
             self._note("disconnected", f"the WhatsApp process cannot be started: {error}")
             return EXIT_RETRY
         self._pipe = pipe
+        await self.choose()
         code = await self._process.wait()
         self._pipe = None
         pipe.close()
@@ -264,7 +320,8 @@ class Link:
 
     def _command(self, fd: int) -> list[str]:
         return [sys.executable, "-P", "-m", "bridge.link", "--folder", str(self._folder),
-                "--device-name", self._device_name, "--fd", str(fd)]
+                "--device-name", self._device_name, "--fd", str(fd),
+                *(["--only-chosen"] if self._chats is not None else [])]
 
     def _child_environment(self) -> dict[str, str]:
         environment = {**os.environ, **self._environment, "NEONIZE_BOT_TAG": "off"}
@@ -303,7 +360,11 @@ class Link:
         head = frame.head
         unclean = (head["unclean"][0], head["unclean"][1]) if head["unclean"] else None
         self._change(LinkState(head["state"], head["detail"], head["since"], unclean,
-                               head.get("until", 0)), pipe)
+                               head.get("until", 0), head.get("lid", "")), pipe)
+
+    def _take_sign(self, frame: frames.Frame, _pipe: Pipe) -> None:
+        if self.on_sign is not None:
+            self.on_sign(frame.head["code"], frame.body)
 
     def _note(self, state: str, detail: str) -> None:
         self._change(LinkState(state, detail, _now()), None)

@@ -24,8 +24,9 @@ class Pipe(asyncio.Protocol):
     """One child's pipe. Without callbacks and unopened, it swallows what is said."""
 
     def __init__(self, on_event: Callable[[frames.Frame, Pipe], None] | None = None,
-                 on_state: Callable[[frames.Frame, Pipe], None] | None = None) -> None:
-        self._handlers = {"event": on_event, "state": on_state}
+                 on_state: Callable[[frames.Frame, Pipe], None] | None = None,
+                 on_sign: Callable[[frames.Frame, Pipe], None] | None = None) -> None:
+        self._handlers = {"event": on_event, "state": on_state, "sign": on_sign}
         self._decoder = frames.Decoder()
         self._transport: asyncio.WriteTransport | None = None
         self._rest: socket.socket | None = None

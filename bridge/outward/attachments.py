@@ -12,6 +12,7 @@ from bridge.link.parent import Link
 from bridge.matrix import FileTooLarge, Homeserver
 from bridge.outward import compose, pictures
 from bridge.outward.compose import Shape
+from bridge.rooms import locked
 from bridge.rooms.media import Media, megabytes
 from bridge.worker import GiveUp
 
@@ -22,12 +23,12 @@ ANY_TYPE = "application/octet-stream"
 class Attachments:
     """Fetches, keeps, converts and uploads."""
 
-    def __init__(self, link: Link, media: Media, homeserver: Homeserver) -> None:
-        self._link = link
+    def __init__(self, media: Media, homeserver: Homeserver) -> None:
         self._media = media
         self._homeserver = homeserver
 
-    async def upload(self, record: Record, content: dict[str, Any]) -> tuple[str, str, Shape, Any]:
+    async def upload(self, record: Record, content: dict[str, Any], link: Link
+                     ) -> tuple[str, str, Shape, Any]:
         """(kind, MIME type, shape, UploadResponse) of the file of a staff member's event. Raises
         GiveUp when it cannot be sent, HomeserverError, LinkError, LinkUnsure."""
         path, mime = await self._fetched(record, content), record.media_mime or ANY_TYPE
@@ -39,20 +40,22 @@ class Attachments:
             except pictures.PictureError as error:
                 raise GiveUp(str(error)) from error
             shape = Shape(pictures.STICKER, pictures.STICKER, animated=made.animated)
-            return kind, "image/webp", shape, await self._link.upload(made.webp, kind)
+            return kind, "image/webp", shape, await link.upload(made.webp, kind)
         if kind == "image":
             width, height, thumbnail = await asyncio.to_thread(
                 lambda: pictures.preview(path.read_bytes()))
             shape = Shape(width or shape.width, height or shape.height, thumbnail=thumbnail)
         elif compose.is_ogg(mime) and kind == "audio":
             mime = "audio/ogg; codecs=opus"  # without it phones do not play it
-        return kind, mime, shape, await self._link.upload(path, kind)
+        return kind, mime, shape, await link.upload(path, kind)
 
     async def _fetched(self, record: Record, content: dict[str, Any]) -> Path:
         """The file of an event, kept in the archive as well."""
-        url = content.get("url")
+        sealed = content.get("file")
+        sealed = sealed if isinstance(sealed, dict) else None
+        url = sealed.get("url") if sealed else content.get("url")
         if not isinstance(url, str):
-            raise GiveUp("the file is encrypted or has no address")
+            raise GiveUp("the file has no address")
         claimed = _info(content).get("size")
         if isinstance(claimed, int) and claimed > SIZE_LIMIT:  # not even fetched
             raise _too_large(claimed)
@@ -60,9 +63,14 @@ class Attachments:
             return await self._media.path(record.media.sha256)
         with self._media.incoming() as fresh:
             try:
+                keys = locked.keys_of(sealed) if sealed else None
                 await self._homeserver.download(url, fresh, SIZE_LIMIT)
+                if keys:
+                    await asyncio.to_thread(locked.unlock, fresh, keys)
             except FileTooLarge as error:
                 raise _too_large(error.args[0]) from error
+            except locked.LockedError as error:
+                raise GiveUp(str(error)) from error
             return await self._media.keep(fresh, record.media_mime or ANY_TYPE, now_ms(), record.id)
 
 

@@ -31,15 +31,16 @@ def warn(row: QueueRow, event: str, at: int) -> Unit[str]:
     return lane
 
 
-def clear(row: QueueRow, event: str, at: int) -> Unit[str | None]:
-    """Take the mark of a row away, if it was ever marked. Returns the lane with that work."""
-    found = yield "SELECT 1 FROM setting WHERE name = ?", (f"{_MARKED}{row.id}",)
+def clear(row_id: int, of: str, event: str, at: int) -> Unit[str | None]:
+    """Take the mark of a row of the lane `of` away, if it was ever marked. Returns the lane with
+    that work."""
+    found = yield "SELECT 1 FROM setting WHERE name = ?", (f"{_MARKED}{row_id}",)
     if not found:
         return None
-    yield from settings.remove(f"{_MARKED}{row.id}")
-    lane = f"mark:{row.lane.partition(':')[2]}"
-    yield from queue.put(lane, f"clear:{row.id}:{at}", "clear",
-                         payload=json.dumps({"event": event, "row": row.id}))
+    yield from settings.remove(f"{_MARKED}{row_id}")
+    lane = f"mark:{of.partition(':')[2]}"
+    yield from queue.put(lane, f"clear:{row_id}:{at}", "clear",
+                         payload=json.dumps({"event": event, "row": row_id}))
     return lane
 
 

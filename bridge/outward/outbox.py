@@ -14,8 +14,9 @@ from archive.db import Database, Unit
 from archive.model import Chat, NewRecord, Sender
 from bridge.clock import now_ms
 from bridge.matrix import Homeserver
-from bridge.outward import compose
+from bridge.outward import compose, rights
 from bridge.outward.marks import AGAIN, WARNING
+from bridge.outward.sealed import opened
 from bridge.shown import convert
 from bridge.steps import reached
 from config import Config
@@ -27,7 +28,8 @@ LATE_MS = 3_600_000  # what could not leave within this does not leave by itself
 _FILES = ("image", "video", "audio", "document", "sticker")
 POLLS = ("m.poll.start", "org.matrix.msc3381.poll.start")
 VOTES = ("m.poll.response", "org.matrix.msc3381.poll.response")
-CARRIED_TYPES = ("m.room.message", "m.reaction", "m.room.redaction", "m.sticker", *POLLS, *VOTES)
+CARRIED_TYPES = ("m.room.message", "m.reaction", "m.room.redaction", "m.sticker", *POLLS, *VOTES,
+                 *rights.TYPES)
 # What people send, too, and must be told of that it does not leave.
 REFUSED_TYPES = {
     "m.room.encrypted": "an encrypted message", "m.poll.end": "the end of a poll",
@@ -61,6 +63,11 @@ class Outbox:
             return
         reached("out2-before-store")
         rooms = {chat.room_id: chat for chat in await directory.chats(self._db) if chat.room_id}
+        wanted = [event for event in wanted if not await self._is_echo(event, rooms)]
+        if self._homeserver.encryption:
+            wanted = [event for event in await opened(
+                self._db, self._homeserver, wanted, {*rooms, *self._admin_rooms}, self._wake)
+                if self._concerns_us(event)]
         retries: dict[str, int] = {}
         for event in wanted:
             if event["room_id"] in rooms:
@@ -72,6 +79,24 @@ class Outbox:
         for lane in lanes:
             self._wake(lane)
 
+    async def _is_echo(self, event: dict[str, Any], rooms: dict[str, Chat]) -> bool:
+        """Did the bridge send this itself, as a member of staff who wrote it on their phone? The
+        mark alone does not say so: a client that forwards such a message copies it."""
+        mark, chat = event["content"].get(convert.RECORD_MARK), rooms.get(event["room_id"])
+        if not isinstance(mark, int) or chat is None:
+            return False
+        record = await messages.get(self._db, mark)
+        if record is None or record.chat_id != chat.id or record.origin != "whatsapp":
+            return False
+        if not self._homeserver.speaks_as(event["sender"]):
+            person = await directory.person(self._db, record.sender_id) \
+                if record.sender_id else None
+            if person is None or person.mxid != event["sender"]:
+                return False
+        part = event["content"].get(convert.RECORD_MARK + ".part", 0)
+        sent = dict(map(reversed, await messages.events_of(self._db, mark)))
+        return sent.get(part, event["event_id"]) == event["event_id"]
+
     async def _learn_targets(self, event: dict[str, Any]) -> None:
         """A message may answer an event that was sent just before a crash and is not in our books
         yet. Such an event carries our mark: note it now, or the answer would count as internal."""
@@ -80,7 +105,7 @@ class Outbox:
                 continue
             found = await self._homeserver.event(event["room_id"], event_id)
             mark = (found or {}).get("content", {}).get(convert.RECORD_MARK)
-            if isinstance(mark, int) and str((found or {}).get("sender")).startswith(self._ghosts) \
+            if isinstance(mark, int) and self._homeserver.speaks_as(str(found.get("sender"))) \
                     and await messages.get(self._db, mark) is not None:
                 part = found["content"].get(convert.RECORD_MARK + ".part", 0)
                 await self._db.write(
@@ -129,6 +154,11 @@ class Outbox:
                                      payload=json.dumps(event))
                 lanes.add(f"bot:{room}")
             elif room in rooms:
+                if event["type"] in rights.TYPES:
+                    lanes.update((yield from rights.store(
+                        rooms[room], event, self._config.bridge.ghost_prefix,
+                        late=event["event_id"] in late)))
+                    continue
                 again = retries.get(event["event_id"])
                 if again is not None:
                     lanes.update((yield from _again(again)))

@@ -7,7 +7,9 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
+from archive import sent
 from archive.db import Database, Unit
 from archive.model import QueueRow
 from bridge.worker import GiveUp, Handler, Retry
@@ -29,13 +31,11 @@ class Pace:
         self._queue = asyncio.Lock()  # fair: turns go in the order in which they were asked for
         self._told = False
 
-    async def remember(self, db: Database) -> None:
+    async def remember(self, db: Database, account: str = "") -> None:
         """Count what left in the last hour, before this process began: a restart is no way round
         the limit."""
-        rows = await db.read(
-            """SELECT r.received_at FROM whatsapp_message w JOIN record r ON r.id = w.record_id
-            WHERE r.received_at > ? ORDER BY r.received_at""", int((self._clock() - HOUR) * 1000))
-        self._turns = deque(row["received_at"] / 1000 for row in rows)
+        left = await sent.since(db, account, int((self._clock() - HOUR) * 1000))
+        self._turns = deque(at / 1000 for at in left)
 
     async def turn(self) -> float:
         """Wait until one message more may leave. Returns what `give_back` wants."""
@@ -66,14 +66,39 @@ class Pace:
         return max(0.0, self._turns[-limit] + window - now)
 
 
+class Paces:
+    """The turns of every account: each number is looked at by WhatsApp for itself."""
+
+    def __init__(self, db: Database, department: Pace, own: Callable[[str], Pace]) -> None:
+        """`own` makes the turns of a member of staff's number."""
+        self._db = db
+        self._own = own
+        self._known = {sent.DEPARTMENT: department}
+
+    async def of(self, account: str) -> Pace:
+        """The turns of an account (see archive.sent)."""
+        if account not in self._known:
+            pace = self._own(account)
+            await pace.remember(self._db, account)
+            self._known.setdefault(account, pace)
+        return self._known[account]
+
+
+class Speaking(Handler, Protocol):
+    """A handler that knows from which account a row leaves."""
+
+    async def speaker(self, row: QueueRow) -> str:
+        """The account."""
+
+
 class Paced:
     """A handler of lanes to WhatsApp whose rows wait for their turn: before the attempt is noted,
     so that what waits is never in doubt after a crash."""
 
-    def __init__(self, handler: Handler, pace: Pace) -> None:
+    def __init__(self, handler: Speaking, paces: Paces) -> None:
         self.repeatable = handler.repeatable
         self._handler = handler
-        self._pace = pace
+        self._paces = paces
 
     async def begin(self, lane: str, recovering: bool) -> None:
         """As the handler does."""
@@ -85,11 +110,12 @@ class Paced:
 
     async def handle(self, row: QueueRow) -> None:
         """Wait for the turn, then do the row. A try that surely failed costs no turn."""
-        turn = await self._pace.turn()
+        pace = await self._paces.of(await self._handler.speaker(row))
+        turn = await pace.turn()
         try:
             await self._handler.handle(row)
         except (Retry, GiveUp):
-            self._pace.give_back(turn)
+            pace.give_back(turn)
             raise
 
     async def flush(self, lane: str) -> None:

@@ -79,12 +79,12 @@ class Voice:
         return text, mentions
 
     async def _addresses(self, users: Iterable[str], chat: Chat) -> dict[str, tuple[str, str]]:
-        """For ghosts: what stands behind the "@", and the JID, as the group names its members."""
+        """For ghosts, and for staff whose own number is known: what stands behind the "@", and the
+        JID, as the group names its members."""
         found = {}
         for user in list(users)[:MENTIONS]:
-            if not user.startswith("@" + self._config.bridge.ghost_prefix):
-                continue
-            person = await directory.find(self._db, "ghost", user)
+            is_ghost = user.startswith("@" + self._config.bridge.ghost_prefix)
+            person = await directory.find(self._db, "ghost" if is_ghost else "mxid", user)
             jid = await self.address(person, chat) if person else ""
             if jid:
                 found[user] = (jid.partition("@")[0], jid)

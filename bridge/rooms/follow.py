@@ -64,6 +64,53 @@ def say(chat: Chat, key: str, at: int, received_at: int, text: str,
     return lane
 
 
+_EXPECTED = "expected "  # + chat, what, whom: when we asked WhatsApp for this change
+_EXPECTED_MS = 600_000  # for so long what WhatsApp says of it is the echo of our own asking
+
+
+def _expectation(chat_id: int, what: str, whom: str) -> str:
+    return f"{_EXPECTED}{chat_id} {what} {whom}"
+
+
+def expect(chat_id: int, what: str, whom: str, at: int) -> Unit[None]:
+    """A change that we ask for: WhatsApp tells us of it, too. `what`: add, remove, promote, demote
+    (`whom`: the person's id), name, topic, picture."""
+    yield from settings.put(_expectation(chat_id, what, whom), str(at))
+
+
+def unexpect(chat_id: int, what: str, whom: str) -> Unit[None]:
+    """It came to nothing."""
+    yield from settings.remove(_expectation(chat_id, what, whom))
+
+
+def _is_expected(chat_id: int, what: str, whom: str, at: int) -> Unit[bool]:
+    name = _expectation(chat_id, what, whom)
+    rows = yield "SELECT value FROM setting WHERE name = ?", (name,)
+    yield from settings.remove(name)
+    return bool(rows) and abs(at - int(rows[0]["value"])) < _EXPECTED_MS
+
+
+def _unsaid(chat: Chat, event: GroupChange, own: Own, at: int) -> Unit[GroupChange]:
+    """A change without what we asked for ourselves, which is said already, with who wanted it."""
+    if event.sender is None or not own(event.sender):
+        return event
+    kept: dict[str, object] = {}
+    for what, name in (("add", "joined"), ("remove", "left"), ("promote", "promoted"),
+                       ("demote", "demoted")):
+        others = []
+        for jid in getattr(event, name):
+            sender = described.sender_of_jid(jid)
+            person = (yield from directory.ensure(sender, event.at)) if sender else ""
+            if not (yield from _is_expected(chat.id, what, str(person), at)):
+                others.append(jid)
+        kept[name] = tuple(others)
+    for what in ("name", "topic"):
+        if getattr(event, what) is not None and \
+                (yield from _is_expected(chat.id, what, "", at)):
+            kept[what] = None
+    return replace(event, **kept)
+
+
 def gone_unseen(chat: Chat, at: int) -> Unit[str | None]:
     before = yield from standing.look(chat.jid)
     after = replace(before, gone="removed")
@@ -112,7 +159,8 @@ def changed(chat: Chat, event: GroupChange, group: Group | None, own: Own, commu
              received_at: int) -> Unit[str | None]:
     """A change, as one notice; the group's members and rights as they are after it."""
     yield from _introduced(event, group)
-    words = yield from announcements.Teller(event, own).words()
+    telling = yield from _unsaid(chat, event, own, received_at)
+    words = yield from announcements.Teller(telling, own).words()
     before = yield from standing.look(chat.jid)
     yield from _renumbered(event)
     if group and group.members and not event.deleted:
@@ -244,6 +292,9 @@ def pictured(chat: Chat, event: Picture, own: Own, received_at: int) -> Unit[str
         name = announcements.US if own(event.author) else rows[0]["name"]
     text = announcements.picture(event, name)
     text = text[:1].upper() + text[1:]
+    if event.author and own(event.author) and \
+            (yield from _is_expected(chat.id, "picture", "", received_at)):
+        return (yield from room(chat, {"picture": True}))
     # Two changes within a second look the same to us: one notice, but the newest picture.
     yield from say(chat, event.fingerprint, event.at, received_at, text, event.author)
     return (yield from room(chat, {"picture": True}))

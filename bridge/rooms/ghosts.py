@@ -5,12 +5,14 @@ import json
 import logging
 import secrets
 
+from mautrix.errors import MBadState, MForbidden
+
 from archive import directory, ids, queue
 from archive.db import Database, Unit
 from archive.model import Chat, Person
 from bridge.clock import now_ms
 from bridge.link import LinkError
-from bridge.matrix import Homeserver
+from bridge.matrix import Homeserver, HomeserverError
 from bridge.rooms.avatars import Avatars
 from config import Config
 
@@ -31,6 +33,7 @@ class Ghosts:
         self._avatars = avatars
         self._profiles: dict[int, tuple[str, str]] = {}  # person → (mxid, profile as set)
         self._joined: dict[int, set[int]] = {}  # chat → persons whose ghosts are in its room
+        self._aside: dict[int, set[str]] = {}  # chat → staff who speak there as themselves
 
     async def ensure(self, person: Person) -> str:
         """The Matrix id of a person's ghost, registered and named. A person who has one keeps it,
@@ -85,10 +88,24 @@ class Ghosts:
         joined = await self._in_room(chat)
         if person.id in joined:
             return False
-        await self._homeserver.join(room, ghost)
+        try:
+            await self._homeserver.join(room, ghost)
+        except HomeserverError as error:
+            if not isinstance(error.__cause__, MBadState | MForbidden):
+                raise
+            await self._homeserver.unban(room, ghost)  # the group has let them in again
+            await self._homeserver.join(room, ghost)
         await self._db.write(_came(chat.id, person.id))
         joined.add(person.id)
         return True
+
+    async def step_aside(self, chat: Chat, room: str, mxid: str) -> None:
+        """A member of staff speaks as themself, so they must be in a group's room. A ghost that
+        spoke for them before stays: only it can change what it said."""
+        aside = self._aside.setdefault(chat.id, set())
+        if mxid not in aside:
+            await self._homeserver.join(room, mxid)
+            aside.add(mxid)
 
     async def join_all(self, chat: Chat, room: str) -> None:
         """Bring in the ghosts of all members, also of those who never spoke."""
@@ -110,6 +127,10 @@ class Ghosts:
         await self._db.write(_went(chat.id, person.id))
         (await self._in_room(chat)).discard(person.id)
 
+    async def went(self, chat: Chat, person_id: int) -> None:
+        """Somebody took the ghost out of the room."""
+        (await self._in_room(chat)).discard(person_id)
+
     async def _in_room(self, chat: Chat) -> set[int]:
         if chat.id not in self._joined:
             self._joined[chat.id] = await directory.joined(self._db, chat.id)
@@ -119,6 +140,7 @@ class Ghosts:
         """A ghost turned out not to be in a room, whatever the archive says: bring each in again
         when it speaks."""
         self._joined[chat_id] = set()
+        self._aside.pop(chat_id, None)
 
 
 def _came(chat_id: int, person_id: int) -> Unit[None]:

@@ -41,6 +41,7 @@ class Groups:
         self._wake = wake
         self._chats: dict[str, Chat] = {}
         self._refused: set[str] = set()
+        self.on_choice: Callable[[], None] = lambda: None  # other groups are mirrored than before
 
     # Choosing
 
@@ -81,7 +82,20 @@ class Groups:
                 known = await directory.chat_by_jid(self._db, jid)
             chat = known or await self._db.write(directory.ensure_chat(jid, "", "", now_ms()))
             self._chats[jid] = chat
+            self.on_choice()
         return chat
+
+    async def mirrored(self, jid: str) -> Chat | None:
+        """The archive's chat for a group that is mirrored already; WhatsApp is not asked."""
+        if jid in self._refused:
+            return None
+        chat = self._chats.get(jid) or await directory.chat_by_jid(self._db, jid)
+        return chat if chat and await self.bridged(jid, chat.name) else None
+
+    async def mirrored_jids(self) -> list[str]:
+        """The groups that are mirrored now."""
+        return [chat.jid for chat in await directory.chats(self._db)
+                if await self.bridged(chat.jid, chat.name)]
 
     async def listed(self) -> list[Group]:
         """Every group of the account, without the communities that hold them; by name. Raises
@@ -111,6 +125,7 @@ class Groups:
         await self._db.write(follow.choose(jid, False))
         self._chats.pop(jid, None)
         self._refused.add(jid)
+        self.on_choice()
         if chat is not None:
             self._wake(await self._db.write(follow.say(
                 chat, "unbridged", now_ms(), now_ms(),
@@ -156,6 +171,8 @@ class Groups:
         lane = await self._learn(group)
         chat = await directory.chat_by_jid(self._db, group.jid)
         if chat:
+            if group.jid not in self._chats:
+                self.on_choice()
             self._chats[group.jid] = chat
             if lane is None and await self._misplaced(chat):
                 lane = await self._db.write(follow.room(chat, {}))

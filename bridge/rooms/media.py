@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from pathlib import Path
+from typing import Any
 
 from archive import media as archive_media
 from archive import messages
@@ -16,6 +17,7 @@ from archive.model import Record
 from bridge.link import LinkError, LinkUnsure
 from bridge.link.parent import Link
 from bridge.matrix import Homeserver
+from bridge.rooms import locked
 from bridge.shown import convert
 from bridge.shown.convert import File
 from bridge.whatsapp import content
@@ -89,6 +91,14 @@ class Media:
         if sha256:
             await self._db.write(archive_media.set_mxc(sha256, uri))
         return uri
+
+    async def to_homeserver_locked(self, file: File) -> dict[str, Any]:
+        """Upload a file encrypted, for an encrypted room. Returns its EncryptedFile (spec: Sending
+        encrypted attachments). Every upload has a key of its own, so nothing is kept of it."""
+        with self._store.incoming() as sealed:
+            info = await asyncio.to_thread(locked.lock, file.data, sealed)
+            uri = await self._homeserver.upload(sealed, "application/octet-stream", "")
+        return {**info, "url": uri}
 
 
 def megabytes(size: int) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 from archive import directory, queue, settings
-from archive.db import Database
+from archive.db import Database, Unit
 from archive.model import Chat
 from bridge.clock import now_ms
 from bridge.link import LinkError
-from bridge.matrix import Homeserver, HomeserverError
+from bridge.matrix import ENCRYPTION, Homeserver, HomeserverError
 from bridge.rooms import places, standing
 from bridge.rooms.avatars import Avatars
 from bridge.rooms.ghosts import Ghosts
@@ -26,7 +27,11 @@ TOPIC = ("WhatsApp group. What you write here goes to the group under your name.
 NAME_LIMIT = 255
 DAY_MS = 86_400_000
 ADMIN = 50  # power in the room of the ghosts of the group's admins
+RAISE = 90  # power from which somebody may give power: the bridge's admins have it
+_GUARDED = ("m.room.history_visibility", "m.room.tombstone", "m.room.server_acl",
+            "m.room.encryption")  # for the bridge alone, as Synapse has it by itself
 ADMIN_CHAT = "WhatsApp bridge"  # name of the admins' chats
+_CHAT = "admin_room "  # + mxid: the setting with somebody's chat
 
 Kept = dict[str, Any]  # what was put on a room last: people may have changed it since
 
@@ -57,11 +62,13 @@ class Rooms:
                  self._config.user_id(self._config.bot.user): 50,
                  **{admin: 90 for admin in self._config.bridge.admins}}
         return {"users": users, "users_default": 0, "events_default": events_default,
-                "invite": 50, "redact": 50, "kick": 50, "ban": 50, "state_default": 50}
+                "invite": 50, "redact": 50, "kick": 50, "ban": 50, "state_default": 50,
+                "events": dict.fromkeys(_GUARDED, 100) | {"m.room.power_levels": RAISE}}
 
     async def ensure(self, chat: Chat) -> str:
         """The room of a group, made when there is none. Returns its id."""
         if chat.room_id:
+            await self._encrypt(chat)
             return chat.room_id
         stood = await standing.get(self._db, chat.jid)
         key = places.place(self._config, chat, stood)
@@ -75,8 +82,11 @@ class Rooms:
                 {"type": "m.space.parent", "state_key": space,
                  "content": {"via": [self._homeserver.domain], "canonical": True}},
                 {"type": "m.room.history_visibility", "content": {"history_visibility": "shared"}},
+                *([{"type": "m.room.encryption", "content": ENCRYPTION}]
+                  if places.encrypted(self._config, chat) else []),
             ],
         })
+        await self._encrypt(replace(chat, room_id=room))
         await self._spaces.add(space, room)
         await self._db.write(directory.set_room(chat.id, room))
         await self._keep(chat, {"name": name, "topic": room_topic(chat), "space": key,
@@ -84,9 +94,34 @@ class Rooms:
         log.info("group %s (%s) is room %s", chat.name, chat.jid, room)
         return room
 
+    async def encrypt(self) -> None:
+        """Encrypt the rooms that bridge.encrypted names by now; with new keys, learn first which
+        ones are encrypted already. Raises HomeserverError."""
+        keys = self._homeserver.encryption
+        if keys is None:
+            return
+        for chat in await directory.chats(self._db):
+            try:
+                if chat.room_id and not keys.knows_rooms:
+                    await self._homeserver.learn_encryption(chat.room_id)
+                await self._encrypt(chat)
+            except HomeserverError as error:
+                if error.temporary:
+                    raise
+                log.warning("whether the room of %s is encrypted cannot be seen: %s", chat.name,
+                            error)
+        if not keys.knows_rooms:
+            await keys.asked()
+
+    async def _encrypt(self, chat: Chat) -> None:
+        if chat.room_id and places.encrypted(self._config, chat):
+            await self._homeserver.set_encrypted(chat.room_id)
+
     async def adopt(self, chat: Chat, room: str) -> None:
         """Mirror a group in a room that is there already. Its name, topic and picture stay until
         those of the group change."""
+        # What was said in it before is none of the group's (outward/catchup.py reads from there).
+        await self._db.write(settings.put(f"read {room}", await self._homeserver.end(room)))
         await self._db.write(directory.set_room(chat.id, room))
         await self._keep(chat, {"name": await self._label(chat), "topic": room_topic(chat),
                                 "avatar": chat.avatar or "", "power": [False, {}]})
@@ -97,16 +132,20 @@ class Rooms:
     async def sync(self, chat: Chat, work: dict[str, Any]) -> None:
         """Bring a group's room in step with it. `work`: what bridge/rooms/groups.py says has
         changed:
-        `left` (person → who removed them), `picture`, `person` (whose picture changed). Raises
-        HomeserverError when the homeserver is away."""
+        `left` (person → who removed them), `picture`, `person` (whose picture changed); and what
+        people changed in the room itself: `now` (what stands in it), `joined`, `went` (persons),
+        `turned_away` (ghost → why). Raises HomeserverError when the homeserver is away."""
         room = chat.room_id
         assert room is not None
+        await self._encrypt(chat)  # a new name may be one that the rule means
         if "person" in work:
             await self._person_picture(work["person"])
             return
         stood, kept = await standing.get(self._db, chat.jid), await self._kept(chat)
         before = json.dumps(kept)
+        kept |= work.get("now", {})
         try:
+            await self._members(chat, room, work)
             for person, by in work.get("left", {}).items():
                 await self._ghosts.part(chat, room, int(person), by)
             await self._show(chat, room, kept, bool(work.get("picture")))
@@ -121,6 +160,18 @@ class Rooms:
                 await self._keep(chat, kept)
         if self._config.bridge.join_members == "all" and not stood.closed:
             await self._ghosts.join_all(chat, room)
+
+    async def _members(self, chat: Chat, room: str, work: dict[str, Any]) -> None:
+        """Ghosts whom people brought into the room or took out of it."""
+        for person in work.get("went", ()):
+            await self._ghosts.went(chat, person)
+        for ghost, why in work.get("turned_away", {}).items():
+            await self._homeserver.kick(room, ghost, why)
+        for person_id in work.get("joined", ()):
+            person = await directory.person(self._db, person_id)
+            if person is not None:
+                ghost = await self._ghosts.ensure(person)
+                await self._ghosts.join(chat, room, person, ghost)
 
     async def welcome(self, chat: Chat) -> None:
         """A ghost came into the room: its rights are those of its person in the group."""
@@ -148,9 +199,12 @@ class Rooms:
         """Name, topic and picture."""
         name, topic = await self._label(chat), room_topic(chat)
         for what, value in (("name", name), ("topic", topic)):
-            if kept.get(what) != value:
-                await self._homeserver.set_state(room, f"m.room.{what}", {what: value})
-                kept[what] = value
+            if kept.get(what) == value:
+                continue
+            kind = f"m.room.{what}"  # somebody in the room may have named it so
+            if (await self._homeserver.state(room, kind)).get(what) != value:
+                await self._homeserver.set_state(room, kind, {what: value})
+            kept[what] = value
         if not new_picture and "avatar" in kept:
             return
         try:
@@ -177,8 +231,9 @@ class Rooms:
         power = await self._homeserver.state(room, "m.room.power_levels")
         users = {user: level for user, level in power.get("users", {}).items()
                  if user == self._homeserver.bot_id or not self._homeserver.is_ours(user)}
-        await self._homeserver.set_state(
-            room, "m.room.power_levels", {**power, "users": {**users, **wanted}})
+        if power.get("users") != {**users, **wanted}:
+            await self._homeserver.set_state(
+                room, "m.room.power_levels", {**power, "users": {**users, **wanted}})
         kept["power"] = wanted
         return True
 
@@ -217,9 +272,19 @@ class Rooms:
             await self._db.write(settings.put(key, json.dumps([base, label])))
         return label
 
+    def chats_in(self, mxid: str, room: str) -> Unit[None]:
+        """Somebody has opened a chat with the bridge of their own accord: it is there from now."""
+        yield from settings.put(_CHAT + mxid, room)
+
+    async def chats_of(self, people: tuple[str, ...]) -> list[str]:
+        """The chats that these people have with the bridge."""
+        found = [await settings.get(self._db, _CHAT + mxid) for mxid in people]
+        return [room for room in found if room]
+
     async def admin_room(self, admin: str) -> str:
-        """The chat between an admin and the bridge's user, made when there is none."""
-        name = f"admin_room {admin}"
+        """The chat between an admin (or another of staff) and the bridge's user, made when there is
+        none."""
+        name = _CHAT + admin
         room = await settings.get(self._db, name)
         if room is None:
             localpart = admin[1:].partition(":")[0]

@@ -244,10 +244,10 @@ def digest(option: str) -> bytes:
     return hashlib.sha256(option.encode()).digest()
 
 
-def read_vote(town, place, seen, secret: bytes, author: str) -> list[bytes]:
-    """A vote as the poll's author opens it."""
+def read_vote(town, place, seen, secret: bytes, author: str, phone=None) -> list[bytes]:
+    """A vote as the poll's author opens it; the department's, or `phone`'s."""
     vote = raw(town, place, seen).pollUpdateMessage
-    voter = str(town.department.address(place.group))
+    voter = str((phone or town.department).address(place.group))
     key = hkdf(secret, 32, info=f"{seen.target_id}{author}{voter}Poll Vote".encode())
     plain = AESGCM(key).decrypt(vote.vote.encIV, vote.vote.encPayload,
                                 f"{seen.target_id}\0{voter}".encode())

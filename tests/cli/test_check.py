@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 import config
+from bridge.sealing import key_file
 from cli import check
 from cli.main import main
 from tests.homeserver import SERVER_NAME, House, free_port
@@ -37,11 +38,16 @@ async def test_a_wrong_token_and_a_missing_registration(staffed: House) -> None:
         "bridge's registration"]
     assert "does not know bot.as_token: name registrations/bot.yaml" in told["bot's registration"]
     assert told["homeserver"] == "ok"
+    told = await look(staffed, DAFTAR_BRIDGE_PUPPET_TOKEN="x")
+    assert "does not know bridge.puppet_token: name registrations/puppets.yaml" in told[
+        "staff's registration"]
+    assert (await look(staffed, DAFTAR_BRIDGE_PUPPET_TOKEN=""))["staff's registration"] == "ok"
 
 
 async def test_tokens_of_the_wrong_one(staffed: House) -> None:
     told = await look(staffed, DAFTAR_BRIDGE_BOT="other")
-    assert f"takes us for @whatsapp:{SERVER_NAME}, not @other:" in told["bridge's registration"]
+    assert f"takes us for @whatsapp-appservice:{SERVER_NAME}, not @other-" in told[
+        "bridge's registration"]
 
 
 async def test_the_homeserver_shows_another_token(staffed: House) -> None:
@@ -52,6 +58,16 @@ async def test_the_homeserver_shows_another_token(staffed: House) -> None:
 async def test_the_bridge_listens_where_the_homeserver_does_not_look(staffed: House) -> None:
     told = await look(staffed, DAFTAR_BRIDGE_PORT=str(free_port()))
     assert "cannot reach the bridge at the url of its registration" in told["bridge's address"]
+
+
+async def test_rooms_are_to_be_encrypted_and_there_is_no_device(staffed: House) -> None:
+    assert (await look(staffed, DAFTAR_BRIDGE_ENCRYPTED="*"))["encryption"] == "ok"
+    keys = key_file(staffed.config.data)  # as after a start of the bridge
+    keys.parent.mkdir(parents=True, exist_ok=True)
+    keys.touch()
+    told = await look(staffed, DAFTAR_BRIDGE_ENCRYPTED="*")
+    keys.unlink()
+    assert "the homeserver has given the bridge no device" in told["encryption"]
 
 
 async def test_a_host_that_is_not_ours(staffed: House) -> None:

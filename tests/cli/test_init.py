@@ -52,6 +52,19 @@ def test_namespaces_hold_our_users_and_nobody_else(tmp_path: Path) -> None:
         {"regex": r"@daftar:edu\.example\.org", "exclusive": True}]
 
 
+def test_the_puppets_registration_acts_for_the_homeservers_users_and_takes_none(tmp_path: Path
+                                                                                 ) -> None:
+    init(tmp_path)
+    read = config.load(tmp_path / "config.yaml", env={})
+    puppets = registration(tmp_path, "puppets")
+    assert puppets["as_token"] == read.bridge.puppet_token and puppets["url"] is None
+    [users] = puppets["namespaces"]["users"]
+    assert re.fullmatch(users["regex"], "@secretary:edu.example.org") and not users["exclusive"]
+    assert not re.fullmatch(users["regex"], "@secretary:edu-example.org")
+    tokens = [read.bridge.as_token, read.bridge.hs_token, read.bot.as_token, puppets["hs_token"]]
+    assert read.bridge.puppet_token not in tokens
+
+
 def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:
     init(tmp_path)
     for path in (tmp_path / "config.yaml", *(tmp_path / "registrations").iterdir()):

@@ -68,3 +68,23 @@ async def serve(
         stranger = await stack.enter_async_context(
             ClientSession(url, cookie_jar=CookieJar(unsafe=True)))
         yield Pages(url, app[SITE], db, made, cookie, visitor, stranger)
+
+
+@contextlib.asynccontextmanager
+async def pages_over(values: config.Config, db: Database, reader: str
+                     ) -> AsyncIterator[tuple[ClientSession, ClientSession]]:
+    """The pages over an archive that somebody else fills: a session that is signed in, and one
+    that is not."""
+    async with contextlib.AsyncExitStack() as stack:
+        http = await stack.enter_async_context(ClientSession())
+        app = make_app(values, db, http)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        cookie = app[SITE].sessions.open(reader).id
+        visitor = await stack.enter_async_context(ClientSession(
+            url, cookies={SESSION_COOKIE: cookie}, cookie_jar=CookieJar(unsafe=True)))
+        stranger = await stack.enter_async_context(ClientSession(url))
+        yield visitor, stranger
