@@ -139,6 +139,19 @@ class Bot:
     user: str = _doc("Localpart of the bot's user.", "daftar")
     prefix: str = _doc("What commands begin with.", "!")
     department: str = _doc("Abbreviation in case numbers.", "SED")
+    roles: dict[str, str] = _doc(
+        "Who may what: {MATRIX ID: viewer, staff, officer or admin}. Who is not named is admin "
+        "when in bridge.admins, officer from power level 50 of a room on, and staff otherwise.",
+        dict)
+    buttons: dict[str, str] = _doc(
+        "Reactions that stand for commands: open a case with the message, link it to the case last "
+        "worked on, take the case.", lambda: {"open": "📁", "link": "🔗", "take": "👀"})
+    duplicate_days: int = _doc(
+        "Whoever opens a case about a school that another was opened about so many days ago is "
+        "asked first.", 14)
+    official_commands: tuple[str, ...] = _doc(
+        "What officials may ask from WhatsApp; empty for nothing. Of case status only how a case "
+        "stands.", lambda: ("case status",))
     other_bridges: tuple[str, ...] = _doc(
         "Localparts of the bots of other WhatsApp bridges (mautrix-whatsapp). A group's room that "
         "one of them fills is recorded from the day the bot is invited into it, with what was said "
@@ -309,6 +322,14 @@ def _problems(config: Config) -> Iterable[tuple[str, str]]:
             yield "bot.other_ghosts", f"must each hold {{phone}} or {{lid}} once, not {template!r}"
     if bot.other_names.count("{name}") != 1:
         yield "bot.other_names", f"must hold {{name}} once, not {bot.other_names!r}"
+    for user, role in bot.roles.items():
+        if not _USER_ID.fullmatch(user):
+            yield "bot.roles", f"must hold Matrix ids such as @name:{home.name}, not {user!r}"
+        if role not in ("viewer", "staff", "officer", "admin"):
+            yield "bot.roles", f"must say viewer, staff, officer or admin of {user}, not {role!r}"
+    for name in bot.buttons:
+        if name not in ("open", "link", "take"):
+            yield "bot.buttons", f"may name open, link and take, not {name!r}"
     if not bot.prefix.strip():
         yield "bot.prefix", "must not be empty: every message would be a command"
     if not re.fullmatch(r"[A-Za-z0-9_-]+", config.whatsapp.name):

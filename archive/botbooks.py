@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archive import cases, settings
+from archive import casework, settings
 from archive.db import Database, Row, Unit
 
 # new: a command still to be done; done, failed: it was; seen: nothing to do.
@@ -100,6 +100,20 @@ def say(row: Outgoing) -> Unit[None]:
         " ON CONFLICT (txn_id) DO NOTHING", (row.txn_id, row.room_id, row.type, row.content))
 
 
+def attach(row: Outgoing, data: bytes) -> Unit[None]:
+    """Put a message with a file into the outbox; the file goes up first."""
+    yield (
+        "INSERT INTO bot_outbox (txn_id, room_id, type, content, file) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (txn_id) DO NOTHING",
+        (row.txn_id, row.room_id, row.type, row.content, data))
+
+
+async def file_of(db: Database, txn_id: str) -> bytes | None:
+    """The file that goes with an outbox row; None when there is none."""
+    rows = await db.read("SELECT file FROM bot_outbox WHERE txn_id = ?", txn_id)
+    return rows[0]["file"] if rows else None
+
+
 async def waiting(db: Database) -> list[Outgoing]:
     """The head of every room's outbox: the one row that may be sent next."""
     rows = await db.read(
@@ -118,9 +132,9 @@ async def sent_event(db: Database, txn_id: str) -> str | None:
 def sent(txn_id: str, event_id: str) -> Unit[None]:
     """The row was sent and became `event_id` (empty for a join); a case learns of its card."""
     yield (
-        "UPDATE bot_outbox SET state = 'done', event_id = ?, note = NULL"
+        "UPDATE bot_outbox SET state = 'done', event_id = ?, note = NULL, file = NULL"
         " WHERE txn_id = ? AND event_id IS NULL", (event_id, txn_id))
-    yield from cases.set_card(txn_id, event_id)
+    yield from casework.set_card(txn_id, event_id)
 
 
 def retry(txn_id: str, next_at: int, note: str) -> Unit[None]:

@@ -1,27 +1,37 @@
 """Cases: a matter under consideration, all papers relating to it, and every action on it.
 
-A case's state is what its last action left; actions are append-only. Numbers are given out by a
-counter row in the transaction that opens the case, so there are no holes and no two alike.
+A case's state is what its last action left; actions are append-only. This file is the model and how
+it is read; archive/casework.py is what is done to a case.
 """
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from archive import ids
+from archive import fold
 from archive.db import Database, Row, Unit
+from archive.rows import marks
 
-CASE_STATES = ("open", "closed")
-ACTION_KINDS = ("open", "assign", "note", "close")
-
-
-class CaseClosed(Exception):
-    """The case is closed already; `case` is how it stands."""
-
-    def __init__(self, case: Case) -> None:
-        super().__init__(f"{case.number} is closed")
-        self.case = case
+CASE_STATES = ("new", "open", "waiting", "resolved", "closed", "merged")
+ACTIVE = ("new", "open", "waiting")  # somebody still has to do something
+# From which state a case may go where by `status`; merging and reopening have ways of their own.
+MOVES: dict[str, tuple[str, ...]] = {
+    "new": ("open", "waiting", "resolved", "closed"),
+    "open": ("waiting", "resolved", "closed"),
+    "waiting": ("open", "resolved", "closed"),
+    "resolved": ("closed",),
+    "closed": (),
+    "merged": (),
+}
+PRIORITIES = ("low", "normal", "high", "urgent")
+# The Secretariat Instructions' docket sheet names a classification.
+CLASSIFICATIONS = ("open", "restricted", "confidential", "secret")
+ACTION_KINDS = (
+    "open", "status", "assign", "due", "note", "link", "unlink", "close", "reopen", "merge",
+    "unmerge", "split", "tag", "untag", "school", "unschool", "district", "priority", "classify",
+    "watch", "unwatch", "title", "letter", "tell", "export")
+MARKS = ("tag", "school", "watcher")
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Case:
-    """A case as it stands."""
+    """A case as it stands. Times are Unix milliseconds."""
 
     id: int
     number: str
@@ -73,118 +83,58 @@ class Case:
     resolution: str | None
     card_txn: str
     card_event: str | None
+    due_at: int | None = None
+    waiting_for: str | None = None
+    waiting_until: int | None = None
+    priority: str = "normal"  # one of PRIORITIES
+    classification: str = "open"  # one of CLASSIFICATIONS
+    district: str | None = None
+    merged_into: int | None = None
+    changed_at: int = 0
+
+    @property
+    def active(self) -> bool:
+        """Does somebody still have to do something?"""
+        return self.status in ACTIVE
+
+    def overdue(self, now: int) -> bool:
+        """Is its date over, and it is not done?"""
+        return self.active and self.due_at is not None and self.due_at < now
 
 
 @dataclass(frozen=True)
 class Docket:
-    """A case with its papers and its actions, oldest first."""
+    """A case with its papers, its actions (oldest first), and what it is marked with. Papers of
+    cases that were merged into it are among its own."""
 
     case: Case
     papers: tuple[Paper, ...]
     actions: tuple[Action, ...]
+    tags: tuple[str, ...] = ()
+    schools: tuple[str, ...] = ()
+    watchers: tuple[str, ...] = ()
+    merged: tuple[Case, ...] = ()  # into this one
+    into: Case | None = None  # what this one was merged into
 
 
-# Writing
+@dataclass(frozen=True)
+class Filter:
+    """Which cases are wanted; what is empty does not count."""
 
-
-def open_case(
-    *, department: str, year: int, title: str, text: str, room_id: str, actor: Actor, at: int,
-    event_id: str, card_txn: str, paper: Paper | None = None,
-) -> Unit[Docket]:
-    """Open a case with the year's next number. `text` is the full title as given, `event_id` what
-    it was opened with: the same event opens one case, however often it comes."""
-    rows = yield "SELECT id FROM case_file WHERE open_event = ?", (event_id,)
-    if rows:
-        return (yield from docket(rows[0]["id"]))
-    rows = yield (
-        "INSERT INTO case_counter (department, year, last) VALUES (?, ?, 1) "
-        "ON CONFLICT (department, year) DO UPDATE SET last = case_counter.last + 1 RETURNING last",
-        (department, year))
-    serial = rows[0]["last"]
-    number = ids.make_case_number(department, year, serial)
-    rows = yield "SELECT id FROM chat WHERE room_id = ?", (room_id,)
-    chat_id = rows[0]["id"] if rows else None
-    rows = yield (
-        "INSERT INTO case_file (number, department, year, serial, title, status, room_id, chat_id,"
-        " opened_by, opened_by_name, opened_at, open_event, card_txn)"
-        " VALUES (?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        (number, department, year, serial, title, room_id, chat_id, actor.mxid, actor.name, at,
-         event_id, card_txn))
-    case_id = rows[0]["id"]
-    if paper is not None:
-        yield from add_paper(case_id, paper, actor, at)
-    yield from _act(case_id, "open", actor, at, None, "open", text, event_id)
-    return (yield from docket(case_id))
-
-
-def add_paper(case_id: int, paper: Paper, actor: Actor, at: int) -> Unit[None]:
-    """Put a message on the file; a second time changes nothing. Its record is looked up."""
-    rows = yield "SELECT record_id FROM matrix_event WHERE event_id = ?", (paper.event_id,)
-    record_id = rows[0]["record_id"] if rows else paper.record_id
-    yield (
-        "INSERT INTO case_paper (case_id, event_id, record_id, sender, sender_name, sent_at,"
-        " added_by, added_at, excerpt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (case_id, event_id) DO NOTHING",
-        (case_id, paper.event_id, record_id, paper.sender, paper.sender_name, paper.sent_at,
-         actor.mxid, at, paper.excerpt))
-
-
-def assign(case_id: int, holder: str, holder_mxid: str | None, actor: Actor, at: int,
-           event_id: str) -> Unit[Docket]:
-    """Hand the case to a post or person. Raises CaseClosed."""
-    case = yield from _open_only(case_id)
-    yield "UPDATE case_file SET holder = ?, holder_mxid = ? WHERE id = ?", (
-        holder, holder_mxid, case_id)
-    yield from _act(case_id, "assign", actor, at, case.holder, holder, "", event_id)
-    return (yield from docket(case_id))
-
-
-def note(case_id: int, text: str, actor: Actor, at: int, event_id: str) -> Unit[Docket]:
-    """Write a note on the docket. Closed cases take notes too."""
-    yield from _act(case_id, "note", actor, at, None, None, text, event_id)
-    return (yield from docket(case_id))
-
-
-def close(case_id: int, resolution: str, actor: Actor, at: int, event_id: str) -> Unit[Docket]:
-    """Close the case; `resolution` may be empty. Raises CaseClosed when it is already."""
-    case = yield from _open_only(case_id)
-    yield (
-        "UPDATE case_file SET status = 'closed', closed_at = ?, resolution = ? WHERE id = ?",
-        (at, resolution or None, case_id))
-    yield from _act(case_id, "close", actor, at, case.status, "closed", resolution, event_id)
-    return (yield from docket(case_id))
-
-
-def set_card(card_txn: str, event_id: str) -> Unit[None]:
-    """Note the event that the homeserver made of a case's card; of anything else: nothing."""
-    yield "UPDATE case_file SET card_event = ? WHERE card_txn = ?", (event_id, card_txn)
-
-
-def docket(case_id: int) -> Unit[Docket]:
-    """The case as it stands inside this transaction."""
-    cases = yield _CASE + " WHERE id = ?", (case_id,)
-    papers = yield _PAPERS, (case_id,)
-    actions = yield _ACTIONS, (case_id,)
-    return _docket(cases[0], papers, actions)
-
-
-def _open_only(case_id: int) -> Unit[Case]:
-    rows = yield _CASE + " WHERE id = ?", (case_id,)
-    case = _case(rows[0])
-    if case.status == "closed":
-        raise CaseClosed(case)
-    return case
-
-
-def _act(case_id: int, kind: str, actor: Actor, at: int, before: str | None, after: str | None,
-         text: str, event_id: str) -> Unit[None]:
-    yield (
-        "INSERT INTO case_action (case_id, kind, actor, actor_name, at, before_value, after_value,"
-        " text, event_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (case_id, kind, actor.mxid, actor.name, at, before, after, text, event_id))
-
-
-# Reading
+    room_ids: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    holder_mxid: str = ""  # held by this user, or (`holder`) by this name
+    holder: str = ""
+    post: str = ""  # words in the holder's name
+    overdue_at: int = 0  # due before this moment
+    due_until: int = 0  # has a date not after this moment
+    district: str = ""
+    tag: str = ""
+    school: str = ""
+    watcher: str = ""
+    words: str = ""  # all of them, in what a case is found by
+    opened_since: int = 0
+    order: str = field(default="newest")  # or "due"
 
 
 async def find(db: Database, department: str, serial: int, year: int | None = None) -> Case | None:
@@ -207,32 +157,134 @@ async def by_number(db: Database, number: str) -> Case | None:
     return _case(rows[0]) if rows else None
 
 
-async def listing(
-    db: Database, *, room_ids: Sequence[str] = (), status: str = "", holder_mxid: str = "",
-    holder: str = "", limit: int = 50,
-) -> tuple[list[Case], int]:
-    """(the newest `limit` cases, how many there are). Filters that are empty do not count;
-    with `holder_mxid`, cases held by that user or by that name (`holder`, exact)."""
+async def by_id(db: Database, case_id: int) -> Case | None:
+    """The case of that row."""
+    rows = await db.read(_CASE + " WHERE id = ?", case_id)
+    return _case(rows[0]) if rows else None
+
+
+async def of_paper(db: Database, event_id: str) -> list[Case]:
+    """The cases, newest first, on whose file this event lies."""
+    rows = await db.read(
+        _CASE + " WHERE id IN (SELECT case_id FROM case_paper WHERE event_id = ?"
+        " AND removed_at IS NULL) ORDER BY id DESC", event_id)
+    return [_case(row) for row in rows]
+
+
+async def last_touched(db: Database, mxid: str, room_id: str) -> Case | None:
+    """The case of a room that somebody last did something to."""
+    rows = await db.read(
+        _CASE + " WHERE id = (SELECT a.case_id FROM case_action a JOIN case_file c"
+        " ON c.id = a.case_id WHERE a.actor = ? AND c.room_id = ? AND c.status <> 'merged'"
+        " ORDER BY a.id DESC LIMIT 1)", mxid, room_id)
+    return _case(rows[0]) if rows else None
+
+
+async def about_school(db: Database, school: str, since: int) -> list[Case]:
+    """Cases about a school that are open, or were opened since that moment; newest first."""
+    rows = await db.read(
+        f"{_CASE} WHERE id IN (SELECT case_id FROM case_mark WHERE kind = 'school' AND value = ?)"
+        f" AND status <> 'merged' AND (opened_at >= ? OR status IN ({marks(list(ACTIVE))}))"
+        " ORDER BY id DESC LIMIT 5", school, since, *ACTIVE)
+    return [_case(row) for row in rows]
+
+
+async def listing(db: Database, wanted: Filter, limit: int = 50) -> tuple[list[Case], int]:
+    """(the first `limit` cases, how many there are)."""
+    where, args = _where(wanted)
+    order = "due_at, id" if wanted.order == "due" else "id DESC"
+    # one pass: the count over all stands in every row
+    rows = await db.read(
+        f"{_CASE.replace(' FROM', ', count(*) OVER () AS total FROM')} WHERE {where}"
+        f" ORDER BY {order} LIMIT {int(limit)}", *args)
+    return [_case(row) for row in rows], rows[0]["total"] if rows else 0
+
+
+def _where(wanted: Filter) -> tuple[str, list[Any]]:
     where, args = ["1 = 1"], list[Any]()
-    if room_ids:
-        where.append(f"room_id IN ({', '.join('?' for _ in room_ids)})")
-        args += room_ids
-    if status:
-        where.append("status = ?")
-        args.append(status)
-    if holder_mxid:
-        where.append("(holder_mxid = ? OR (holder_mxid IS NULL AND lower(holder) = lower(?)))")
-        args += [holder_mxid, holder]
-    condition = " WHERE " + " AND ".join(where)
-    count = await db.read("SELECT count(*) AS total FROM case_file" + condition, *args)
-    rows = await db.read(f"{_CASE}{condition} ORDER BY id DESC LIMIT {int(limit)}", *args)
-    return [_case(row) for row in rows], count[0]["total"]
+
+    def also(condition: str, *values: Any) -> None:
+        where.append(condition)
+        args.extend(values)
+
+    if wanted.room_ids:
+        also(f"room_id IN ({marks(list(wanted.room_ids))})", *wanted.room_ids)
+    if wanted.states:
+        also(f"status IN ({marks(list(wanted.states))})", *wanted.states)
+    if wanted.holder_mxid:
+        also("(holder_mxid = ? OR (holder_mxid IS NULL AND lower(holder) = lower(?)))",
+             wanted.holder_mxid, wanted.holder)
+    if wanted.overdue_at:
+        also("due_at < ?", wanted.overdue_at)
+    if wanted.due_until:
+        also("due_at <= ?", wanted.due_until)
+    if wanted.opened_since:
+        also("opened_at >= ?", wanted.opened_since)
+    if wanted.district:
+        also("lower(district) = lower(?)", wanted.district)
+    for kind, value in (("tag", wanted.tag), ("school", wanted.school),
+                        ("watcher", wanted.watcher)):
+        if value:
+            also("id IN (SELECT case_id FROM case_mark WHERE kind = ? AND value = ?)", kind, value)
+    for word in fold.tokens(wanted.words)[:10]:
+        also("words LIKE ?", f"% {word}%")
+    for word in fold.tokens(wanted.post)[:10]:
+        also("words LIKE ?", f"% {HOLDER}{word}%")
+    return " AND ".join(where), args
+
+
+HOLDER = "@"  # before each word of the holder's name in `case_file.words`
+
+
+def words_of(case: Case, tags: Sequence[str], schools: Sequence[str]) -> str:
+    """What a case is found by: folded words, each with a blank before it; those of the holder also
+    with HOLDER."""
+    found = fold.tokens(" ".join(
+        [case.number, case.title, case.district or "", case.holder or "", *tags, *schools]))
+    held = [HOLDER + word for word in fold.tokens(case.holder or "")]
+    return "".join(f" {word}" for word in dict.fromkeys([*found, case.number.lower(), *held]))
 
 
 async def read_docket(db: Database, case_id: int) -> Docket:
-    """The case with papers and actions."""
-    cases = await db.read(_CASE + " WHERE id = ?", case_id)
-    return _docket(cases[0], await db.read(_PAPERS, case_id), await db.read(_ACTIONS, case_id))
+    """The case with everything on its file."""
+    docket = docket_of(case_id)
+    statement = next(docket)
+    while True:
+        rows = await db.read(statement[0], *statement[1])
+        try:
+            statement = docket.send(rows)
+        except StopIteration as done:
+            return done.value
+
+
+def docket_of(case_id: int) -> Unit[Docket]:
+    """The case as it stands inside this transaction."""
+    family = yield _FAMILY, (case_id,)
+    cases = [_case(row) for row in family]
+    case = next(each for each in cases if each.id == case_id)
+    ids = [each.id for each in cases]
+    into = None
+    if case.merged_into is not None:
+        rows = yield _CASE + " WHERE id = ?", (case.merged_into,)
+        into = _case(rows[0])
+    papers = yield f"{_PAPERS} WHERE case_id IN ({marks(ids)}) {_ON_FILE}", ids
+    actions = yield _ACTIONS, (case_id,)
+    marked = yield (
+        f"SELECT DISTINCT kind, value FROM case_mark WHERE case_id IN ({marks(ids)})"
+        " ORDER BY kind, value", ids)
+    by_kind = {kind: tuple(row["value"] for row in marked if row["kind"] == kind)
+               for kind in MARKS}
+    seen: dict[str, Paper] = {}
+    for row in papers:
+        seen.setdefault(row["event_id"], Paper(
+            row["event_id"], row["sender"], row["sender_name"], row["sent_at"], row["excerpt"],
+            row["record_id"]))
+    return Docket(
+        case, tuple(seen.values()),
+        tuple(Action(row["kind"], Actor(row["actor"], row["actor_name"]), row["at"],
+                     row["before_value"], row["after_value"], row["text"]) for row in actions),
+        by_kind["tag"], by_kind["school"], by_kind["watcher"],
+        tuple(each for each in cases if each.id != case_id), into)
 
 
 async def count(db: Database) -> int:
@@ -240,30 +292,46 @@ async def count(db: Database) -> int:
     return (await db.read("SELECT count(*) AS total FROM case_file"))[0]["total"]
 
 
-_CASE = (
-    "SELECT id, number, title, status, room_id, holder, holder_mxid, opened_by, opened_by_name,"
-    " opened_at, closed_at, resolution, card_txn, card_event FROM case_file")
-_PAPERS = (
-    "SELECT event_id, record_id, sender, sender_name, sent_at, excerpt FROM case_paper"
-    " WHERE case_id = ? ORDER BY added_at, sent_at")
+async def counts(db: Database, wanted: Filter) -> dict[str, int]:
+    """How many cases stand in each state."""
+    where, args = _where(wanted)
+    rows = await db.read(
+        f"SELECT status, count(*) AS total FROM case_file WHERE {where} GROUP BY status", *args)
+    return {row["status"]: row["total"] for row in rows}
+
+
+async def done_since(db: Database, since: int, room_ids: Sequence[str] = ()) -> list[Case]:
+    """Cases that were closed since that moment, oldest first."""
+    room = f" AND room_id IN ({marks(list(room_ids))})" if room_ids else ""
+    rows = await db.read(f"{_CASE} WHERE closed_at >= ? AND status = 'closed'{room} ORDER BY"
+                         " closed_at", since, *room_ids)
+    return [_case(row) for row in rows]
+
+
+def one(case_id: int) -> Unit[Case]:
+    """The case, inside a transaction."""
+    rows = yield _CASE + " WHERE id = ?", (case_id,)
+    return _case(rows[0])
+
+
+_COLUMNS = (
+    "id, number, title, status, room_id, holder, holder_mxid, opened_by, opened_by_name,"
+    " opened_at, closed_at, resolution, card_txn, card_event, due_at, waiting_for, waiting_until,"
+    " priority, classification, district, merged_into, changed_at")
+_CASE = f"SELECT {_COLUMNS} FROM case_file"
+# The case, and all that were merged into it, at whatever remove.
+_FAMILY = (
+    "WITH RECURSIVE family (id) AS (SELECT CAST(? AS BIGINT) UNION SELECT c.id FROM case_file c"
+    f" JOIN family f ON c.merged_into = f.id) {_CASE} WHERE id IN (SELECT id FROM family)"
+    " ORDER BY id")
+_PAPERS = ("SELECT event_id, record_id, sender, sender_name, sent_at, excerpt FROM case_paper")
+_ON_FILE = "AND removed_at IS NULL ORDER BY added_at, sent_at"
 _ACTIONS = (
     "SELECT kind, actor, actor_name, at, before_value, after_value, text FROM case_action"
     " WHERE case_id = ? ORDER BY id")
 
 
 def _case(row: Row) -> Case:
-    return Case(
-        id=row["id"], number=row["number"], title=row["title"], status=row["status"],
-        room_id=row["room_id"], holder=row["holder"], holder_mxid=row["holder_mxid"],
-        opened_by=Actor(row["opened_by"], row["opened_by_name"]), opened_at=row["opened_at"],
-        closed_at=row["closed_at"], resolution=row["resolution"], card_txn=row["card_txn"],
-        card_event=row["card_event"])
-
-
-def _docket(case: Row, papers: Sequence[Row], actions: Sequence[Row]) -> Docket:
-    return Docket(
-        _case(case),
-        tuple(Paper(row["event_id"], row["sender"], row["sender_name"], row["sent_at"],
-                    row["excerpt"], row["record_id"]) for row in papers),
-        tuple(Action(row["kind"], Actor(row["actor"], row["actor_name"]), row["at"],
-                     row["before_value"], row["after_value"], row["text"]) for row in actions))
+    values = {name: row[name] for name in _COLUMNS.split(", ")
+              if name not in ("opened_by", "opened_by_name")}
+    return Case(opened_by=Actor(row["opened_by"], row["opened_by_name"]), **values)

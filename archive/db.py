@@ -374,7 +374,8 @@ class _Postgres(_Base):
             raise ArchiveError("the archive is closed")
         try:
             return await self._pool.fetch(self._sql(sql), *args)
-        except (asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+        except (asyncpg.InterfaceError, asyncpg.InternalClientError,
+                asyncpg.PostgresError) as error:
             if not self._closing:
                 raise
             raise ArchiveError("the archive was closed in the middle of a read") from error

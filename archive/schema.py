@@ -264,7 +264,57 @@ RECEIPTS = [
     "CREATE INDEX receipt_person ON receipt (person_id)",
 ]
 
-MIGRATIONS: list[list[str | PerDialect]] = [FIRST, SENT, RECEIPTS]
+# The case desk: what a case is about, until when, who watches it; cases that became one.
+DESK = [
+    *(f"ALTER TABLE case_file ADD COLUMN {column}" for column in (
+        "due_at BIGINT", "waiting_for TEXT", "waiting_until BIGINT",
+        "priority TEXT NOT NULL DEFAULT 'normal'", "classification TEXT NOT NULL DEFAULT 'open'",
+        "district TEXT", "merged_into BIGINT", "changed_at BIGINT NOT NULL DEFAULT 0",
+        # folded words that a case is found by: number, title, holder, district, schools, tags
+        "words TEXT NOT NULL DEFAULT ''")),
+    "UPDATE case_file SET changed_at = opened_at, words = lower(number || ' ' || title)",
+    "CREATE INDEX case_file_status ON case_file (status, id)",
+    "CREATE INDEX case_file_due ON case_file (due_at) WHERE due_at IS NOT NULL",
+    "CREATE INDEX case_file_merged ON case_file (merged_into) WHERE merged_into IS NOT NULL",
+    # A paper that was taken off the file stays in the books.
+    "ALTER TABLE case_paper ADD COLUMN removed_at BIGINT",
+    "CREATE INDEX case_paper_event ON case_paper (event_id)",
+    # kind: tag, school (a BEMIS code, or a name where the code is not known), watcher (Matrix id)
+    """CREATE TABLE case_mark (
+        case_id BIGINT NOT NULL REFERENCES case_file(id),
+        kind TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (case_id, kind, value))""",
+    "CREATE INDEX case_mark_value ON case_mark (kind, value)",
+    "CREATE INDEX case_action_actor ON case_action (actor, id)",
+    # What the bot asked and waits for: an answer is a reaction to its event. options: JSON.
+    """CREATE TABLE bot_question (
+        txn_id TEXT PRIMARY KEY,
+        room_id TEXT NOT NULL,
+        asked_by TEXT NOT NULL,
+        command_event TEXT NOT NULL,
+        options TEXT NOT NULL,
+        asked_at BIGINT NOT NULL,
+        answered_by TEXT,
+        answer TEXT,
+        answered_at BIGINT)""",
+    # Files that the bot has to send, until they are uploaded.
+    "ALTER TABLE bot_outbox ADD COLUMN file {blob}",
+    # Every command, refused ones too: who, where, what, and what came of it.
+    """CREATE TABLE bot_audit (
+        id {serial},
+        event_id TEXT NOT NULL UNIQUE,
+        room_id TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        actor_name TEXT NOT NULL,
+        at BIGINT NOT NULL,
+        command TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        sentence TEXT NOT NULL DEFAULT '')""",
+    "CREATE INDEX bot_audit_actor ON bot_audit (actor, id)",
+]
+
+MIGRATIONS: list[list[str | PerDialect]] = [FIRST, SENT, RECEIPTS, DESK]
 
 
 def statements(version: int, dialect: str) -> list[str]:

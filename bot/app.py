@@ -7,31 +7,24 @@ own, and the bot's own event, coming back with the sync, proves that it was.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Any, NoReturn
-from zoneinfo import ZoneInfo
+from typing import NoReturn
 
-from archive import botbooks, cases, settings
+from archive import botbooks, settings
 from archive.botbooks import Outgoing, SeenEvent
-from archive.cases import Actor, Case
 from archive.db import Database, Unit, open_database
 from archive.figures import SYNCED
-from bot import fault, inbox, parse, render
-from bot.commands import COMMANDS
-from bot.commands.base import Answer, Card, Command, Mistake, Request, Say, Tools
-from bot.commands.case import closed_already
+from bot import fault, inbox
+from bot.doing import Doing
 from bot.encryption import Encryption
 from bot.late import Late
 from bot.matrix import SYNC_TIMEOUT_MS, Matrix, MatrixError
 from bot.outbox import Outbox
 from bot.recorder import Recorder
 from config import Config
-from nlp import words as texts
 
 log = logging.getLogger("daftar.bot")
 
@@ -67,14 +60,6 @@ async def run_with(config: Config, db: Database) -> None:
         await matrix.close()
 
 
-@dataclass(frozen=True)
-class _Done:
-    """What a command left to say, and how it ended."""
-
-    says: list[Say]
-    state: str = "done"
-
-
 class Bot:
     """Its three loops: reading, doing, sending."""
 
@@ -82,9 +67,8 @@ class Bot:
         self._config = config
         self._db = db
         self._matrix = matrix
-        self._tools = Tools(config, db, matrix)
         self._rules = inbox.rules_of(config)
-        self._zone = ZoneInfo(config.timezone)
+        self._doing = Doing(config, db, matrix, self._rules)
         self._outbox = Outbox(db, matrix)
         self._recorder = Recorder(config, db, matrix)
         self._late = Late(db, matrix, self._rules)
@@ -183,69 +167,8 @@ class Bot:
             self._commands.clear()
             while waiting := await botbooks.commands(self._db):
                 for event in waiting:
-                    await self._handle(event)
+                    await self._doing.handle(event)
                     self._outbox.wake()
-
-    async def _handle(self, event: SeenEvent) -> None:
-        """One command: its effect, its answers and its mark "done" in one transaction."""
-        request = await self._request(event)
-        try:
-            unit = await self._unit(event, request)
-            fault.reach("command-prepared")
-            await self._db.write(_once(event, request, unit))
-        except Mistake as mistake:
-            await self._answer(event, request, mistake.sentence, mistake.command)
-        except cases.CaseClosed as closed:
-            await self._answer(event, request, closed_already(closed.case, request))
-        except MatrixError as error:
-            if not error.lasting:
-                raise  # the homeserver is away: the command waits for it
-            log.exception("command %s failed", event.event_id)
-            await self._answer(event, request, f"The homeserver refused: {error}.", state="failed")
-        except Exception:
-            log.exception("command %s failed", event.event_id)
-            await self._answer(
-                event, request, "That went wrong inside me, and nothing was changed; the "
-                f"administrator finds why in the log under {event.event_id}.", state="failed")
-        fault.reach("command-done")
-
-    async def _unit(self, event: SeenEvent, request: Request) -> Unit[_Done]:
-        call = parse.parse(inbox.words(json.loads(event.content)), request.prefix, COMMANDS)
-        arguments = call.command.parse(call, request)
-        effect = await call.command.do(self._tools, request, arguments)
-        return _rendered(call.command, effect, request)
-
-    async def _answer(self, event: SeenEvent, request: Request, sentence: str,
-                      command: Command | None = None, state: str = "done") -> None:
-        usage = command.usage(request.prefix) if command else ""
-        text, markup = render.mistake(sentence, usage)
-        await self._db.write(_once(event, request, _said([Answer(text, markup)], state)))
-
-    async def _request(self, event: SeenEvent) -> Request:
-        content = json.loads(event.content)
-        bot = self._config.bot
-        name = texts.one_line(await self._matrix.display_name(event.room_id, event.sender))
-        root = inbox.thread_root(content)
-        request = Request(
-            event.event_id, event.room_id, Actor(event.sender, name), event.at, bot.prefix,
-            bot.department, self._zone, self._config.homeserver.name, root,
-            inbox.reply_to(content), mentions=inbox.mentions(content))
-        if root and (case := await self._case_of(root, event.room_id)):
-            # in a case's own thread a reply to nothing in particular has no paper
-            paper = None if request.reply_to == root else request.reply_to
-            request = replace(request, thread_case=case, reply_to=paper)
-        return request
-
-    async def _case_of(self, root: str, room_id: str) -> Case | None:
-        """The case whose card is a thread's root. The card's event may have come with the sync
-        before the outbox noted it: then the bot's own event names the case."""
-        case = await cases.by_card(self._db, root)
-        if case is None:
-            seen = await botbooks.event(self._db, root)
-            if seen is not None and seen.sender == self._rules.user_id:
-                number = json.loads(seen.content).get("org.daftar.case")
-                case = await cases.by_number(self._db, number) if number else None
-        return case if case and case.room_id == room_id else None
 
     # Sending
 
@@ -259,32 +182,6 @@ def _all(*units: Unit[None]) -> Unit[None]:
     """Several units as one."""
     for unit in units:
         yield from unit
-
-
-def _once(event: SeenEvent, request: Request, unit: Unit[_Done]) -> Unit[None]:
-    """The unit and its answers, unless the command is done already. A unit that raises (a mistake
-    found only now) takes the mark back with it."""
-    if not (yield from botbooks.finish(event.event_id)):
-        return
-    done = yield from unit
-    if done.state != "done":
-        yield "UPDATE bot_event SET state = ? WHERE event_id = ?", (done.state, event.event_id)
-    for index, say in enumerate(done.says):
-        room_id, content = render.content_of(say, request)
-        is_card = isinstance(say, Card) and say.new
-        txn_id = say.docket.case.card_txn if is_card else f"{event.event_id}.{index}"
-        yield from botbooks.say(
-            Outgoing(txn_id, room_id, "m.room.message", render.dumps(content)))
-
-
-def _rendered(command: Command, effect: Unit[Any], request: Request) -> Unit[_Done]:
-    facts = yield from effect
-    return _Done(command.render(facts, request))
-
-
-def _said(says: list[Say], state: str) -> Unit[_Done]:
-    return _Done(says, state)
-    yield  # makes it a generator
 
 
 async def _again_and_again(what: str, loop: Callable[[], Awaitable[None]]) -> NoReturn:

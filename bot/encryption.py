@@ -191,7 +191,7 @@ class Encryption:
                      ) -> tuple[str, dict[str, Any]]:
         """(type, content) of what is sent instead of an event: the same where the room is not
         encrypted. Relations and our own marks stay readable beside the ciphertext."""
-        if type_ in CLEAR or not await self._is_encrypted(room_id):
+        if type_ in CLEAR or not await self.encrypts(room_id):
             return type_, dict(content)
         hidden = {key: value for key, value in content.items() if key != "m.relates_to"}
         async with self._sending:
@@ -204,7 +204,7 @@ class Encryption:
                   or (key.startswith(_MARKS) and isinstance(value, int | str))}
         return SEALED, {**found, **beside}
 
-    async def _is_encrypted(self, room_id: str) -> bool:
+    async def encrypts(self, room_id: str) -> bool:
         """Asked once a room; from then on the timeline says when it changes."""
         if room_id not in self._rooms:
             answer = await self._ask(

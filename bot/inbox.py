@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
 from archive.botbooks import SeenEvent
-from bot import parse
+from bot import buttons, parse
 from bot.matrix import RoomTimeline
 from bot.others import NOBODY, Names, names_of
 from bot.outbox import TXN_KEY
@@ -29,6 +29,9 @@ class Rules:
     prefix: str
     hosts: frozenset[str]  # whose invitations are accepted
     others: Names = NOBODY  # users of another WhatsApp bridge, who command nobody
+    # what reactions stand for
+    buttons: Mapping[str, str] = field(default_factory=dict)
+    officials: bool = False  # may something be asked from WhatsApp?
 
 
 def rules_of(config: Config) -> Rules:
@@ -37,7 +40,9 @@ def rules_of(config: Config) -> Rules:
     return Rules(
         config.user_id(config.bot.user), bridge_bot, f"@{config.bridge.ghost_prefix}",
         f":{config.homeserver.name}", config.bot.prefix,
-        frozenset((bridge_bot, *config.bridge.admins, *config.bridge.staff)), names_of(config))
+        frozenset((bridge_bot, *config.bridge.admins, *config.bridge.staff)),
+        names_of(config),
+        config.bot.buttons, bool(config.bot.official_commands))
 
 
 def accepts(inviter: str, rules: Rules) -> bool:
@@ -76,17 +81,28 @@ def is_own_join(event: Mapping[str, Any], user_id: str) -> bool:
 
 
 def _is_command(event: Mapping[str, Any], content: Mapping[str, Any], rules: Rules) -> bool:
+    """Whether somebody tells the bot something: in words, by a reaction, or by changing what they
+    told it."""
     sender = event["sender"]
+    if not sender.endswith(rules.server_suffix) or content.get("org.daftar.bot"):
+        return False
+    if sender in (rules.user_id, rules.bridge_bot):
+        return False
+    related = relation(content)
+    if event["type"] == "m.reaction":
+        return (not sender.startswith(rules.ghost_prefix)
+                and buttons.is_button(rules.buttons, str(related.get("key"))))
     if event["type"] != "m.room.message" or content.get("msgtype") != "m.text":
-        return False
-    if not sender.endswith(rules.server_suffix) or sender.startswith(rules.ghost_prefix):
-        return False
-    if sender in (rules.user_id, rules.bridge_bot) or content.get("org.daftar.bot"):
         return False
     if rules.others.is_theirs(sender):
         return False
-    if relation(content).get("rel_type") == "m.replace":
-        return False
+    if sender.startswith(rules.ghost_prefix):
+        return (rules.officials and related.get("rel_type") != "m.replace"
+                and parse.is_command(words(content), rules.prefix)
+                and parse.is_known(words(content), rules.prefix))
+    if related.get("rel_type") == "m.replace":
+        new = content.get("m.new_content")
+        return isinstance(new, dict) and parse.is_command(words(new), rules.prefix)
     return parse.is_command(words(content), rules.prefix)
 
 

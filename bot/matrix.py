@@ -25,6 +25,9 @@ log = logging.getLogger("daftar.bot")
 TIMELINE_LIMIT = 100
 PAGE_LIMIT = 500
 SYNC_TIMEOUT_MS = 30_000
+POWER_KEPT = 60.0  # seconds
+CREATOR_POWER = 2**53
+OLD_ROOMS = frozenset(str(version) for version in range(1, 12))  # their creators are in the levels
 REQUEST_TIMEOUT = 60  # seconds
 PIECE = 256 * 1024  # bytes of a file that are in memory at once
 MAX_RESPONSE = 256 * 1024 * 1024  # bytes; a guard for our memory
@@ -90,6 +93,7 @@ class Matrix:
         self._client = nio.AsyncClient(url.rstrip("/"), user_id)
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self.encryption: Encryption | None = None  # where no room is encrypted
+        self._powers: dict[str, tuple[float, dict[str, Any], frozenset[str]]] = {}
         self._names: dict[tuple[str, str], tuple[float, str]] = {}
 
     async def close(self) -> None:
@@ -255,6 +259,31 @@ class Matrix:
         member = await self.member(room_id, user_id)
         return bool(member and member.get("membership") == "join")
 
+    async def power_of(self, room_id: str, user_id: str) -> int:
+        """A user's power level in a room, kept for a minute. A room's creators stand above all
+        levels from room version 12 on (MSC4289). Raises MatrixError."""
+        now = asyncio.get_running_loop().time()
+        at, levels, creators = self._powers.get(room_id, (0.0, {}, frozenset()))
+        if not at or now - at > POWER_KEPT:
+            levels = await self._state(room_id, "m.room.power_levels")
+            creators = _creators(await self._state(room_id, "m.room.create", "?format=event"))
+            self._powers[room_id] = (now, levels, creators)
+        if user_id in creators:
+            return CREATOR_POWER
+        users = levels.get("users")
+        level = users.get(user_id) if isinstance(users, dict) else None
+        level = levels.get("users_default", 0) if level is None else level
+        return level if isinstance(level, int) else 0
+
+    async def _state(self, room_id: str, type_: str, query: str = "") -> dict[str, Any]:
+        path = f"/_matrix/client/v3/rooms/{quote(room_id, safe='')}/state/{type_}/{query}"
+        try:
+            return await self._request("GET", path)
+        except MatrixError as error:
+            if error.status not in (403, 404):
+                raise
+            return {}
+
     async def display_name(self, room_id: str, user_id: str) -> str:
         """What the room calls a user; the localpart when it has no name. Kept for ten minutes."""
         now = asyncio.get_running_loop().time()
@@ -274,6 +303,17 @@ class Matrix:
         return set(answer.get("joined") or {}) == {self.user_id, user_id}
 
     # Writing
+
+    async def upload(self, room_id: str, data: bytes, mime: str, name: str) -> dict[str, Any]:
+        """Put a file into the media repository. Returns what an event of that room says of where it
+        is: `url`, or in an encrypted room `file`. Raises MatrixError."""
+        keys: dict[str, Any] | None = None
+        if self.encryption and await self.encryption.encrypts(room_id):
+            data, keys = nio.crypto.encrypt_attachment(data)
+            mime, name = "application/octet-stream", "file"
+        path = f"/_matrix/media/v3/upload?filename={quote(name, safe='')}"
+        uri = (await self._request("POST", path, data, mime=mime))["content_uri"]
+        return {"file": {**keys, "url": uri}} if keys else {"url": uri}
 
     async def join(self, room_id: str) -> None:
         """Accept an invitation. Raises MatrixError."""
@@ -300,20 +340,22 @@ class Matrix:
     async def _json(self, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return await self._request(method, path, json.dumps(body))
 
-    async def _request(self, method: str, path: str, body: str | None = None,
-                       timeout: float = REQUEST_TIMEOUT, as_user: bool = True
+    async def _request(self, method: str, path: str, body: str | bytes | None = None,
+                       timeout: float = REQUEST_TIMEOUT, as_user: bool = True, mime: str = ""
                        ) -> dict[str, Any]:
-        answer = await self._raw(method, path, body, timeout, as_user)
+        answer = await self._raw(method, path, body, timeout, as_user, mime)
         if not isinstance(answer, dict):
             raise _error(f"{method} {path.partition('?')[0]}", 200, answer)
         return answer
 
-    async def _raw(self, method: str, path: str, body: str | None = None,
-                   timeout: float = REQUEST_TIMEOUT, as_user: bool = True) -> Any:
+    async def _raw(self, method: str, path: str, body: str | bytes | None = None,
+                   timeout: float = REQUEST_TIMEOUT, as_user: bool = True,
+                   mime: str = "") -> Any:
         path = _address(path, self.user_id if as_user else None, self._device)
+        headers = {**self._headers, "Content-Type": mime} if mime else self._headers
         try:
             response = await self._client.send(
-                method, path, body, self._headers, timeout=aiohttp.ClientTimeout(total=timeout))
+                method, path, body, headers, timeout=aiohttp.ClientTimeout(total=timeout))
             async with response:
                 if (response.content_length or 0) > MAX_RESPONSE:
                     raise MatrixError(0, "", f"the answer to {path} is too large")
@@ -324,6 +366,14 @@ class Matrix:
         if response.status >= 400 or answer is None:
             raise _error(f"{method} {path.partition('?')[0]}", response.status, answer)
         return answer
+
+
+def _creators(created: dict[str, Any]) -> frozenset[str]:
+    content = created.get("content") or {}
+    if content.get("room_version", "1") in OLD_ROOMS:
+        return frozenset()
+    more = content.get("additional_creators")
+    return frozenset([created.get("sender", ""), *(more if isinstance(more, list) else [])])
 
 
 def _address(path: str, user_id: str | None, device: str = "") -> str:

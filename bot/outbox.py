@@ -93,6 +93,9 @@ class Outbox:
         if content["m.relates_to"] is None:
             del content["m.relates_to"]
         content[TXN_KEY] = row.txn_id
+        if "filename" in content and (data := await botbooks.file_of(self._db, row.txn_id)):
+            content.update(await self._matrix.upload(
+                row.room_id, data, content["info"]["mimetype"], content["filename"]))
         return await self._matrix.send(row.room_id, row.type, row.txn_id, content)
 
     async def _resolve(self, value: Any) -> Any:

@@ -15,6 +15,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "help": ("commands", "مدد"),
     "search": ("find", "تلاش"),
 }
+NAMED = 12  # commands that an answer to an unknown one names
 FOREIGN = ("wa",)  # the bridge's own commands: not ours to answer
 
 _NUMBER = re.compile(r"(?:#|no\.?|نمبر)?\s*(\d{1,9})[.:,،]?")
@@ -29,6 +30,12 @@ def is_command(body: str, prefix: str) -> bool:
     return _word(texts.clean(body)[len(prefix):])[0] not in FOREIGN
 
 
+def is_known(body: str, prefix: str) -> bool:
+    """Whether a message that `is_command` begins with a word of ours: what officials write on
+    WhatsApp may begin with a sign by chance."""
+    return family(_word(texts.clean(texts.clean(body)[len(prefix):]))[0]) is not None
+
+
 def parse(body: str, prefix: str, commands: Sequence[Command]) -> Call:
     """The command in a message that `is_command`. Raises Mistake with what to do instead."""
     rest = texts.clean(texts.clean(body)[len(prefix):])
@@ -38,7 +45,7 @@ def parse(body: str, prefix: str, commands: Sequence[Command]) -> Call:
                       f"no command in it. See {prefix}help.")
     kind = family(first)
     if kind is None:
-        raise Mistake(_unknown(f"{first} {_word(after)[0]}", first, prefix, commands))
+        raise _unknown(first, after, prefix, commands)
     of_family = [command for command in commands if command.name.split()[0] == kind]
     if len(of_family) == 1 and of_family[0].name == kind:
         # a search keeps its quotes: they mean a phrase
@@ -48,7 +55,7 @@ def parse(body: str, prefix: str, commands: Sequence[Command]) -> Call:
 
 def _two_words(kind: str, after: str, prefix: str, commands: Sequence[Command]) -> Call:
     """`!case VERB [N] …`, `!case N VERB …`, `!case N`."""
-    number, remaining = _take_number(after)
+    number, remaining = take_number(after)
     verb, rest = _word(remaining if number else after)
     if number and not verb:
         return Call(_verb("show", commands), number, "")
@@ -56,15 +63,13 @@ def _two_words(kind: str, after: str, prefix: str, commands: Sequence[Command]) 
         raise Mistake(f"What about the {kind}? {_choices(commands)}.")
     command = _verb(verb, commands)
     if command is None:
-        if number:
-            verb = f"{number.text} {verb}"
-        raise Mistake(_unknown_verb(kind, verb, prefix, commands))
+        raise _unknown_verb(kind, number, verb, rest, prefix, commands)
     if number:
         if not command.takes_number:  # `!case 12 open` says two things at once
             raise Mistake(f"{prefix}{command.name} takes no case number.", command)
         return Call(command, number, _unquote(rest), before_verb=True)
     if command.takes_number:
-        number, remaining = _take_number(rest)
+        number, remaining = take_number(rest)
         return Call(command, number, _unquote(remaining if number else rest))
     return Call(command, None, _unquote(rest))
 
@@ -80,7 +85,7 @@ def read_number(word: str) -> CaseNumber | None:
     return CaseNumber(int(plain[1]), text=plain[1]) if plain else None
 
 
-def _take_number(rest: str) -> tuple[CaseNumber | None, str]:
+def take_number(rest: str) -> tuple[CaseNumber | None, str]:
     word, after = _word(rest)
     number = read_number(word)
     if number is None and texts.fold(word) in ("no", "no.", "number", "نمبر", "#"):
@@ -124,38 +129,52 @@ def _verb(word: str, commands: Sequence[Command]) -> Command | None:
     return next((command for command in commands if has_verb(command, word)), None)
 
 
-def _unknown(two: str, one: str, prefix: str, commands: Sequence[Command]) -> str:
-    """The sentence for a first word that is none of ours."""
-    verb = next((c for c in commands if " " in c.name and _verb(one, [c])), None)
-    if verb is None:
+def _unknown(first: str, after: str, prefix: str, commands: Sequence[Command]) -> Mistake:
+    """What to say to a first word that is none of ours, with the command probably meant."""
+    second, rest = _word(after)
+    verb = next((c for c in commands if " " in c.name and _verb(first, [c])), None)
+    instead = ""
+    if verb is not None:  # `!open …`
+        instead = f"{verb.name} {after}"
+    else:
         names = {command.name: command for command in commands}
-        near = (difflib.get_close_matches(two.strip(), list(names), 1, 0.7)
-                or difflib.get_close_matches(one, list(names), 1, 0.6))
+        near = difflib.get_close_matches(f"{first} {second}".strip(), list(names), 1, 0.7)
         if near:
-            verb = names[near[0]]
-        else:
-            near = difflib.get_close_matches(one, list(FAMILIES), 1, 0.6)
-            if not near:
-                return (f"There is no command {prefix}{_shown(one)}, and what begins with "
-                        f"{prefix} goes to nobody else. See {prefix}help.")
-            return (f"There is no command {prefix}{_shown(one)}; did you mean "
-                    f"{prefix}{near[0]}?")
-    return f"There is no command {prefix}{_shown(one)}; did you mean {verb.usage(prefix)}?"
+            verb, instead = names[near[0]], f"{near[0]} {rest}"
+        elif near := difflib.get_close_matches(first, list(names), 1, 0.6):
+            verb, instead = names[near[0]], f"{near[0]} {after}"
+    if verb is not None:
+        return Mistake(f"There is no command {prefix}{_shown(first)}; did you mean "
+                       f"{verb.usage(prefix)}?", None, instead.strip())
+    near = difflib.get_close_matches(first, list(FAMILIES), 1, 0.6)
+    if near:
+        return Mistake(f"There is no command {prefix}{_shown(first)}; did you mean "
+                       f"{prefix}{near[0]}?", None, f"{near[0]} {after}".strip())
+    return Mistake(f"There is no command {prefix}{_shown(first)}, and what begins with {prefix} "
+                   f"goes to nobody else. See {prefix}help.")
 
 
-def _unknown_verb(kind: str, verb: str, prefix: str, commands: Sequence[Command]) -> str:
+def _unknown_verb(kind: str, number: CaseNumber | None, verb: str, rest: str, prefix: str,
+                  commands: Sequence[Command]) -> Mistake:
+    """The same for a second word."""
     words = {word: command for command in commands
              for word in (command.name.split()[-1], *command.aliases)}
-    near = difflib.get_close_matches(verb.split()[-1], list(words), 1, 0.6)
-    if near:
-        return (f"There is no {prefix}{kind} {_shown(verb)}; did you mean "
-                f"{words[near[0]].usage(prefix)}?")
-    return f"There is no {prefix}{kind} {_shown(verb)}. {_choices(commands)}."
+    near = difflib.get_close_matches(verb, list(words), 1, 0.6)
+    said = f"{number.text} {verb}" if number else verb
+    if not near:
+        return Mistake(f"There is no {prefix}{kind} {_shown(said)}. {_choices(commands)}.")
+    command = words[near[0]]
+    parts = [kind, number.text if number else "", near[0], rest]
+    return Mistake(f"There is no {prefix}{kind} {_shown(said)}; did you mean "
+                   f"{command.usage(prefix)}?", None, " ".join(filter(None, parts)).strip())
 
 
 def _choices(commands: Sequence[Command]) -> str:
+    """The commoner ones: the table begins with them."""
     verbs = [command.name.split()[-1] for command in commands]
-    return f"There is {', '.join(verbs[:-1])} and {verbs[-1]}"
+    more = verbs[NAMED:]
+    last = f" and more: see help {commands[0].name.split()[0]}" if more else ""
+    return f"There is {', '.join(verbs[:NAMED])}{last}"
 
 
 def _shown(word: str) -> str:

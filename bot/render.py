@@ -11,14 +11,18 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from archive import wording
 from archive.cases import Action, Case, Docket, Paper
-from bot.commands.base import Answer, Card, Request, Say, ThreadNote
+from bot.commands.base import Answer, Attachment, Card, Choice, Request, ThreadNote, Told
 from bot.outbox import PENDING
 from nlp import words as texts
 
 EXCERPT = 280  # characters of a paper on a card
 SAID = 600  # characters of a note on a docket sheet
 EVENT_BYTES = 48_000  # of body and formatted_body together; Matrix allows 65,536 an event
+
+# In the content of what the bridge is to carry: for whom the bot speaks (bridge/outward knows it).
+SPEAKS_FOR = "org.daftar.speaks_for"
 
 _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 
@@ -57,11 +61,11 @@ def case_link(case: Case, server: str) -> str:
     return f"<strong>{link(permalink(case.room_id, case.card_event, server), case.number)}</strong>"
 
 
-def standing(case: Case) -> str:
-    """`Open, with DEO Sibi`"""
-    if case.status == "closed":
-        return "Closed" + (f": {isolate(one(case.resolution))}" if case.resolution else "")
-    return f"Open, with {isolate(case.holder)}" if case.holder else "Open, not assigned"
+def standing(case: Case, request: Request) -> str:
+    """`Open, with DEO Sibi, due 25 Nov 2026, 16:00`"""
+    words = wording.standing(
+        case, lambda at: when(at, request.zone), lambda text: isolate(one(text)))
+    return words + (" (overdue)" if case.overdue(request.at) else "")
 
 
 def one(text: str | None, length: int = SAID) -> str:
@@ -69,44 +73,101 @@ def one(text: str | None, length: int = SAID) -> str:
     return texts.shorten(texts.one_line(text or ""), length)
 
 
-def action_words(action: Action, length: int = SAID) -> str:
+def action_words(action: Action, request: Request, length: int = SAID) -> str:
     """What was done, without who and when; what was said is cut to `length` characters."""
-    match action.kind:
-        case "open":
-            return "opened the case"
-        case "assign" if action.before:
-            return f"handed it from {isolate(action.before)} to {isolate(action.after or '')}"
-        case "assign":
-            return f"assigned it to {isolate(action.after or '')}"
-        case "note":
-            return f"noted: {isolate(one(action.text, length))}"
-        case "close" if action.text:
-            return f"closed it: {isolate(one(action.text, length))}"
-        case "close":
-            return "closed it"
-    return action.kind
+    return wording.action_words(action, lambda at: when(at, request.zone),
+                                lambda text: isolate(one(text, length)))
+
+
+def papers_count(docket: Docket) -> str:
+    """`3 papers`"""
+    count = len(docket.papers)
+    return {0: "no papers", 1: "1 paper"}.get(count, f"{count} papers")
+
+
+_MARKS = {"new": "📁", "open": "📂", "waiting": "⏳", "resolved": "☑️", "closed": "✅",
+          "merged": "🔀"}
+
+
+def facts(docket: Docket, request: Request) -> list[tuple[str, str]]:
+    """What a case is about, beside title and state: (name, value), only what there is."""
+    case = docket.case
+    found = [
+        ("Priority", case.priority if case.priority != "normal" else ""),
+        ("Classification", case.classification if case.classification != "open" else ""),
+        ("District", case.district or ""),
+        ("School" if len(docket.schools) == 1 else "Schools", ", ".join(docket.schools)),
+        ("Tags", " ".join(f"#{tag}" for tag in docket.tags)),
+        ("Merged into it", ", ".join(other.number for other in docket.merged)),
+        ("Part of", docket.into.number if docket.into else ""),
+    ]
+    return [(name, value) for name, value in found if value]
 
 
 def card(docket: Docket, request: Request) -> tuple[str, str]:
     """The case's card in the room: (text, HTML)."""
     case, papers = docket.case, docket.papers
-    mark = "📁" if case.status == "open" else "✅"
-    opened = f"Opened by {isolate(case.opened_by.name)}, {when(case.opened_at, request.zone)}"
-    count = {0: "no papers yet", 1: "1 paper"}.get(len(papers), f"{len(papers)} papers")
-    text = [f"{mark} {case.number} · {isolate(case.title)}", standing(case), f"{opened} · {count}"]
-    markup = [f"<strong>{mark} {case.number} · {html(case.title)}</strong>",
-              f"<strong>{escape(standing(case))}</strong>", f"{escape(opened)} · {count}"]
+    presses = case.active and (case.priority == "urgent" or case.overdue(request.at))
+    head = f"{'🔴 ' if presses else ''}{_MARKS[case.status]} {case.number}"
+    stands = standing(case, request)
+    if docket.into:
+        stands = f"Part of {docket.into.number}"
+    opened = (f"Opened by {isolate(case.opened_by.name)}, {when(case.opened_at, request.zone)} · "
+              f"{papers_count(docket)}")
+    about = " · ".join(f"{name}: {isolate(value)}" for name, value in facts(docket, request)
+                       if name != "Part of")
+    lines = [line for line in (about, opened) if line]
     last = docket.actions[-1]
     if last.kind != "open":
-        done = action_words(last, EXCERPT)
-        line = f"Last: {isolate(last.actor.name)} {done} ({when(last.at, request.zone)})"
-        text.append(line)
-        markup.append(escape(line, quote=False))
+        lines.append(f"Last: {isolate(last.actor.name)} {action_words(last, request, EXCERPT)} "
+                     f"({when(last.at, request.zone)})")
+    text = [f"{head} · {isolate(case.title)}", stands, *lines]
+    markup = [f"<strong>{head} · {html(case.title)}</strong>",
+              f"<strong>{escape(stands, quote=False)}</strong>",
+              *(escape(line, quote=False) for line in lines)]
     quoted = ""
-    if papers:
+    if papers and not docket.into:
         text += ["", *_paper_text(papers[0], request)]
         quoted = _paper_html(papers[0], case.room_id, request)
     return "\n".join(text), f"<p>{'<br>'.join(markup)}</p>{quoted}"
+
+
+def closing_summary(docket: Docket, request: Request) -> tuple[str, str]:
+    """What became of a case, for its thread: (text, HTML)."""
+    case = docket.case
+    days = (request.at - case.opened_at) // 86_400_000
+    lasted = {0: "the same day", 1: "after one day"}.get(days, f"after {days} days")
+    holders = list(dict.fromkeys(a.after for a in docket.actions if a.kind == "assign" and a.after))
+    moments = [f"Closed {lasted}, {when(case.closed_at or request.at, request.zone)}, by "
+               f"{isolate(request.actor.name)}",
+               f"Outcome: {isolate(one(case.resolution))}" if case.resolution else "",
+               f"Was with {', '.join(map(isolate, holders))}" if holders else "",
+               f"{papers_count(docket).capitalize()}, {len(docket.actions)} entries on the docket"]
+    lines = [line for line in moments if line]
+    return ("\n".join(lines),
+            "<br>".join(f"<strong>{html(line)}</strong>" if not n else html(line)
+                        for n, line in enumerate(lines)))
+
+
+def history(docket: Docket, request: Request) -> tuple[str, str]:
+    """Everything that was done, oldest first: (text, HTML)."""
+    def build(rows: int) -> tuple[str, str]:
+        progress = _progress(docket, request, rows)
+        head = f"{docket.case.number} · {isolate(docket.case.title)}"
+        return (f"{head}\n{progress[0]}",
+                f"<p><strong>{case_link(docket.case, request.server)} · "
+                f"{html(docket.case.title)}</strong></p>{progress[1]}")
+    return fitting(build, len(docket.actions))
+
+
+def _progress(docket: Docket, request: Request, rows: int) -> tuple[str, str]:
+    shown = docket.actions[-rows:]
+    more = f" (the last {len(shown)} of {len(docket.actions)})" if len(shown) < len(
+        docket.actions) else ""
+    lines = [(when(a.at, request.zone), a.actor.name, action_words(a, request)) for a in shown]
+    text = [f"Progress{more}", *(f"• {at}: {isolate(who)} {what}" for at, who, what in lines)]
+    return ("\n".join(text),
+            f"<p><strong>Progress{more}</strong></p>{table(('When', 'Who', 'What'), lines)}")
 
 
 def _paper_text(paper: Paper, request: Request) -> list[str]:
@@ -129,28 +190,26 @@ def docket_sheet(docket: Docket, request: Request) -> tuple[str, str]:
 
 def _sheet(docket: Docket, request: Request, actions: int) -> tuple[str, str]:
     case, zone = docket.case, request.zone
-    facts = [("Status", "Closed" if case.status == "closed" else "Open"),
+    lines = [("Status", standing(case, request)),
              ("With", case.holder or "nobody yet"),
              ("Opened", f"{when(case.opened_at, zone)} by {isolate(case.opened_by.name)}")]
+    if case.due_at is not None:
+        lines.append(("Due", when(case.due_at, zone)))
     if case.closed_at is not None:
-        facts.append(("Closed", when(case.closed_at, zone)))
-        facts.append(("Resolution", one(case.resolution) or "none given"))
+        lines.append(("Closed", when(case.closed_at, zone)))
+        lines.append(("Resolution", one(case.resolution) or "none given"))
+    lines += facts(docket, request)
     text = [f"Docket sheet · {case.number}", isolate(case.title), ""]
-    text += [f"{name}: {isolate(value)}" for name, value in facts]
+    text += [f"{name}: {isolate(value)}" for name, value in lines]
     markup = [f"<h4>Docket sheet · {case_link(case, request.server)}</h4>",
               f"<p><strong>{html(case.title)}</strong></p>",
-              "<p>" + "<br>".join(f"<strong>{n}:</strong> {html(v)}" for n, v in facts) + "</p>"]
+              "<p>" + "<br>".join(f"<strong>{n}:</strong> {html(v)}" for n, v in lines) + "</p>"]
     papers = _papers(docket, request)
     text += [line for line, _ in papers]
     markup.append("".join(line for _, line in papers))
-    shown = docket.actions[-actions:]
-    left_out = len(docket.actions) - len(shown)
-    more = f" (the last {len(shown)} of {len(docket.actions)})" if left_out else ""
-    text += [*([] if papers else [""]), f"Progress{more}"]
-    text += [f"• {when(a.at, zone)}: {isolate(a.actor.name)} {action_words(a)}" for a in shown]
-    markup.append(f"<p><strong>Progress{more}</strong></p>")
-    markup.append(table(("When", "Who", "What"), (
-        (when(a.at, zone), a.actor.name, action_words(a)) for a in shown)))
+    progress = _progress(docket, request, actions)
+    text += [*([] if papers else [""]), progress[0]]
+    markup.append(progress[1])
     return "\n".join(text), "".join(markup)
 
 
@@ -175,11 +234,11 @@ def case_list(title: str, cases: list[Case], total: int, request: Request) -> tu
         return f"{title}: none.", f"<p>{html(title)}: none.</p>"
     more = f", the newest {len(cases)} shown" if total > len(cases) else ""
     head = f"{title} ({total}{more})"
-    text = [head, *(f"• {c.number} · {isolate(c.title)} · {standing(c)} · since "
+    text = [head, *(f"• {c.number} · {isolate(c.title)} · {standing(c, request)} · since "
                     f"{when(c.opened_at, request.zone)}" for c in cases)]
     rows = "".join(
         f"<tr><td>{case_link(c, request.server)}</td><td>{html(c.title)}</td>"
-        f"<td>{escape(standing(c), quote=False)}</td>"
+        f"<td>{escape(standing(c, request), quote=False)}</td>"
         f"<td>{when(c.opened_at, request.zone)}</td></tr>"
         for c in cases)
     names = "".join(f"<th>{name}</th>" for name in ("Case", "Title", "Stands", "Opened"))
@@ -214,23 +273,55 @@ def mistake(sentence: str, usage: str) -> tuple[str, str]:
 # Events
 
 
-def notice(text: str, markup: str) -> dict[str, Any]:
-    """A message of the bot's, which mentions nobody (`m.mentions` of the client-server API)."""
+def notice(text: str, markup: str, mentions: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A message of the bot's, which mentions nobody else (`m.mentions` of the client-server
+    API)."""
+    named = {"user_ids": list(mentions)} if mentions else {}
     return {"msgtype": "m.notice", "body": text, "format": "org.matrix.custom.html",
-            "formatted_body": markup, "m.mentions": {}, "org.daftar.bot": True}
+            "formatted_body": markup, "m.mentions": named, "org.daftar.bot": True}
 
 
-def content_of(say: Say, request: Request) -> tuple[str, dict[str, Any]]:
+def choice(asked: Choice) -> tuple[str, str]:
+    """A question with its answers: (text, HTML)."""
+    lines = [f"{key} {label}" for key, label, _ in asked.options]
+    return ("\n".join([asked.text, *lines]),
+            f"{asked.html}<br>" + "<br>".join(html(line) for line in lines))
+
+
+def content_of(say: Answer | Card | ThreadNote | Choice | Told, request: Request
+               ) -> tuple[str, dict[str, Any]]:
     """(room id, event content) of something the bot says."""
     match say:
         case Answer(text, markup):
             return request.room_id, {**notice(text, markup), "m.relates_to": _reply(request)}
+        case Choice():
+            return request.room_id, {**notice(*choice(say)), "m.relates_to": _reply(request)}
         case Card(docket, new):
             return docket.case.room_id, _card_content(docket, new, request)
-        case ThreadNote(case, text, markup):
-            return case.room_id, {**notice(text, markup), "org.daftar.case": case.number,
-                                  "m.relates_to": _thread(_card_id(case))}
+        case ThreadNote(case, text, markup, mentions):
+            return case.room_id, {
+                **notice(text, markup, mentions), "org.daftar.case": case.number,
+                "m.relates_to": _thread(_card_id(case))}
+        case Told():
+            return say.room_id, _told(say)
     raise TypeError(f"{say!r} is nothing to say")
+
+
+def _told(said: Told) -> dict[str, Any]:
+    """A message for the group: the bridge carries it under the name of who asked for it."""
+    content = {"msgtype": "m.text", "body": said.text, "m.mentions": {}, "org.daftar.bot": True,
+               SPEAKS_FOR: said.speaker}
+    if said.reply_to:
+        content["m.relates_to"] = {"m.in_reply_to": {"event_id": said.reply_to}}
+    return content
+
+
+def attachment(file: Attachment) -> dict[str, Any]:
+    """The event of a file in a case's thread, but for its address."""
+    return {"msgtype": "m.file", "body": file.name, "filename": file.name,
+            "info": {"mimetype": file.mime, "size": len(file.data)}, "m.mentions": {},
+            "org.daftar.bot": True, "org.daftar.case": file.case.number,
+            "m.relates_to": _thread(_card_id(file.case))}
 
 
 def _card_content(docket: Docket, new: bool, request: Request) -> dict[str, Any]:
@@ -240,7 +331,7 @@ def _card_content(docket: Docket, new: bool, request: Request) -> dict[str, Any]
     if new:
         # In the main line the card is the answer; a thread's root may be no part of a thread.
         if request.thread_root is None:
-            content["m.relates_to"] = {"m.in_reply_to": {"event_id": request.event_id}}
+            content["m.relates_to"] = {"m.in_reply_to": {"event_id": request.answered_event}}
         return content
     return {**notice(f"* {text}", f"* {markup}"), "org.daftar.case": case.number,
             "m.new_content": content,
@@ -253,7 +344,7 @@ def _card_id(case: Case) -> str:
 
 def _reply(request: Request) -> dict[str, Any]:
     if request.thread_root is None:
-        return {"m.in_reply_to": {"event_id": request.event_id}}
+        return {"m.in_reply_to": {"event_id": request.answered_event}}
     return {"rel_type": "m.thread", "event_id": request.thread_root, "is_falling_back": False,
             "m.in_reply_to": {"event_id": request.event_id}}
 

@@ -7,16 +7,18 @@ from archive import cases, ids
 from web.site import SITE, PageError, render
 
 LISTED = 200
-STATES = ("open", "closed", "all")
+STATES: dict[str, tuple[str, ...]] = {
+    "open": cases.ACTIVE, "resolved": ("resolved",), "closed": ("closed",), "all": ()}
 
 
 async def listing(request: web.Request) -> web.StreamResponse:
-    """GET /cases, with `state`: open, closed or all."""
+    """GET /cases, with `state`: open, resolved, closed or all."""
     state = request.query.get("state", "open")
     if state not in STATES:
-        raise PageError(400, "Cases are “open”, “closed” or “all”: nothing else can be listed.")
+        raise PageError(400, "Cases are “open”, “resolved”, “closed” or “all”: nothing else can be "
+                             "listed.")
     found, total = await cases.listing(
-        request.app[SITE].db, status="" if state == "all" else state, limit=LISTED)
+        request.app[SITE].db, cases.Filter(states=STATES[state]), LISTED)
     return render(request, "cases.html", cases=found, total=total, state=state, states=STATES)
 
 

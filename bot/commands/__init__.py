@@ -3,9 +3,15 @@ words, from the same list."""
 from __future__ import annotations
 
 from bot.commands.base import Command
-from bot.commands.case import CASE_COMMANDS
 from bot.commands.help import help_command
+from bot.commands.lists import LIST_COMMANDS
+from bot.commands.marking import MARKING_COMMANDS
+from bot.commands.opening import OPENING_COMMANDS
+from bot.commands.papers import PAPER_COMMANDS
 from bot.commands.search import SEARCH_COMMANDS
+from bot.commands.work import WORK_COMMANDS
 
-COMMANDS: list[Command] = [*CASE_COMMANDS, *SEARCH_COMMANDS]
+COMMANDS: list[Command] = [
+    *OPENING_COMMANDS[:1], *LIST_COMMANDS, *WORK_COMMANDS, *PAPER_COMMANDS, *MARKING_COMMANDS,
+    *OPENING_COMMANDS[1:], *SEARCH_COMMANDS]
 COMMANDS.insert(0, help_command(COMMANDS))

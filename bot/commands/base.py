@@ -1,7 +1,7 @@
 """What a command is: parse, do, render; and what passes between the three."""
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,15 +10,31 @@ from archive.cases import Actor, Case, Docket
 from archive.db import Database, Unit
 from bot.matrix import Matrix
 from config import Config
+from nlp.calendar import OfficeCalendar
+
+# Who may what, least first: each may also do what those before may.
+ROLES = ("viewer", "staff", "officer", "admin")
 
 
 class Mistake(Exception):
-    """The person asked for something that cannot be: one sentence, and the command it is about."""
+    """The person asked for something that cannot be: one sentence, and the command it is about.
+    `instead`: the whole command that was probably meant, for one tap."""
 
-    def __init__(self, sentence: str, command: Command | None = None) -> None:
+    def __init__(self, sentence: str, command: Command | None = None, instead: str = "") -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.command = command
+        self.instead = instead
+
+
+class Unclear(Exception):
+    """The command can be read in several ways: (what it would mean, the command that says so, and
+    perhaps the reaction that stands for it)."""
+
+    def __init__(self, sentence: str, readings: Sequence[tuple[str, ...]]) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.readings = readings
 
 
 @dataclass(frozen=True)
@@ -57,6 +73,16 @@ class Request:
     reply_to: str | None = None  # the message a person replied to, or the thread's first message
     thread_case: Case | None = None  # in a case's thread: that case
     mentions: tuple[str, ...] = ()  # user ids named as pills
+    role: str = "admin"  # one of ROLES
+    official: bool = False  # it was written on WhatsApp
+    confirmed: bool = False  # a preview was shown and agreed to
+    answers: str | None = None  # the event to answer, when it is not the command's own
+    calendar: OfficeCalendar | None = None
+
+    @property
+    def answered_event(self) -> str:
+        """What an answer replies to."""
+        return self.answers or self.event_id
 
 
 @dataclass(frozen=True)
@@ -86,23 +112,57 @@ class Card:
 
 @dataclass(frozen=True)
 class ThreadNote:
-    """The bot's own word in a case's thread."""
+    """The bot's own word in a case's thread; it names (and so calls) the users in `mentions`."""
 
     case: Case
     text: str
     html: str
+    mentions: tuple[str, ...] = ()
 
 
-Say = Answer | Card | ThreadNote
+@dataclass(frozen=True)
+class Choice:
+    """A question, answered by a reaction: (reaction, what it means, the command, "" for none).
+    `confirms`: the answer is a yes to what was said would happen."""
+
+    text: str
+    html: str
+    options: tuple[tuple[str, str, str], ...]
+    confirms: bool = True
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file in the case's thread."""
+
+    case: Case
+    name: str
+    mime: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Told:
+    """Words that the bridge carries to the group of `room_id`, under the name of `speaker` (Matrix
+    id), quoting the message `reply_to`."""
+
+    text: str
+    reply_to: str | None
+    room_id: str
+    speaker: str
+
+
+Say = Answer | Card | ThreadNote | Choice | Attachment | Told
 
 
 @dataclass(frozen=True)
 class Command:
     """One line of the vocabulary.
 
-    `parse(call, request)` checks and gives the arguments (raises Mistake); `do(tools, request,
-    arguments)` reads what it needs and gives the unit that has the effect, which runs in one
-    transaction with the answers; `render(facts, request)` is pure: the unit's result in words.
+    `parse(call, request)` checks and gives the arguments (raises Mistake or Unclear); `do(tools,
+    request, arguments)` reads what it needs and gives the unit that has the effect, which runs in
+    one transaction with the answers; `render(facts, request)` is pure: the unit's result in words.
+    `preview(tools, request, arguments)` says what would happen; then it waits for a yes.
     """
 
     name: str  # "case note"
@@ -114,6 +174,8 @@ class Command:
     render: Callable[[Any, Request], list[Say]]
     takes_number: bool = False
     examples: tuple[str, ...] = ()
+    role: str = "staff"  # who may, at least; one of ROLES
+    preview: Callable[[Tools, Request, Any], Awaitable[str]] | None = None
 
     def usage(self, prefix: str) -> str:
         """`!case note N TEXT`"""

@@ -17,7 +17,7 @@ from bot import app
 from config import Config
 from tests.homeserver import House
 
-PATIENCE = 60.0  # seconds until a test gives up waiting
+PATIENCE = 15.0  # seconds until a test gives up waiting
 _names = itertools.count(1)
 
 

@@ -37,7 +37,7 @@ async def test_a_message_becomes_a_case(desk: Desk) -> None:
     assert card["m.relates_to"] == {"m.in_reply_to": {"event_id": command}}
     assert "Today RTSM monitor was not allowed" in card["body"].split("\n")[0]
     assert card["body"].split("\n")[0].endswith("(02469)")
-    assert "Open, not assigned" in card["body"]
+    assert "New, not assigned" in card["body"]
     assert "Opened by Ayesha Khan" in card["body"]
     assert "1 paper" in card["body"]
     assert REPORT in card["body"]
@@ -179,7 +179,10 @@ async def test_who_is_not_listened_to(desk: Desk) -> None:
     card = await staff.ask(room, "!case open The only one")
     assert card["org.daftar.case"].endswith("-00001")
     assert len(await cards(staff, room)) == 1
-    assert len(await staff.from_bot(room)) <= 2  # the card, and its thread's first word
+    said = [content["body"] for content in await staff.from_bot(room)]
+    assert len(said) <= 4
+    assert "from where only !case status is answered" in said[0]
+    assert "is not changed by editing it" in said[1]
 
 
 async def test_another_rooms_case(desk: Desk) -> None:
@@ -224,7 +227,7 @@ async def test_search(desk: Desk) -> None:
 
 async def test_help(desk: Desk) -> None:
     answer = await desk.staff.ask(desk.room_id, "!help")
-    for words in ("!case open [TITLE]", "!case close N [RESOLUTION]", "!search WORDS"):
+    for words in ("!case open [TITLE]", "!case close N [RESOLUTION [TEXT]]", "!search WORDS"):
         assert words in answer["body"]
     more = await desk.staff.ask(desk.room_id, "!help close")
     assert "!case close 42 school open again" in more["body"]

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from PIL import Image, ImageDraw
 
-from archive import cases, directory, gaps, media, messages, queue, settings
+from archive import cases, casework, directory, gaps, media, messages, queue, settings
 from archive.db import Database
 from archive.model import NewRecord, Sender
 
@@ -244,24 +244,24 @@ async def _others(makran: Teller, teachers: Teller) -> None:
 
 async def _case(db: Database, made: dict[str, int]) -> None:
     shazia = cases.Actor(f"@shazia:{SERVER}", "Shazia Durrani")
-    opened = await db.write(cases.open_case(
+    opened = await db.write(casework.open_case(
         department="SED", year=2026, title="GGPS Thangi Sibi: both teachers absent",
         text="GGPS Thangi Sibi: both teachers absent", room_id=f"!group{made['schools']}:{SERVER}",
         actor=shazia, at=ms("2026-04-06 09:02"), event_id="$open1", card_txn="card1",
-        paper=cases.Paper("$A1", "@wa_1:x", "Sajjad RTSM Sibi", ms("2026-04-06 08:12"),
-                          "GGPS Thangi Sibi BEMIS 05117. School closed at 8:05 am. Both teachers "
-                          "absent, 0 of 31 students present.")))
+        papers=[cases.Paper("$A1", "@wa_1:x", "Sajjad RTSM Sibi", ms("2026-04-06 08:12"),
+                            "GGPS Thangi Sibi BEMIS 05117. School closed at 8:05 am. Both teachers "
+                            "absent, 0 of 31 students present.")]))
     number = opened.case.id
-    await db.write(cases.add_paper(number, cases.Paper(
+    await db.write(casework.link(number, cases.Paper(
         "$A4", "@wa_2:x", "Nadia Kasi, Secretary", ms("2026-04-06 08:47"),
         "DEO Sibi. Is full salary being drawn for one day a week?"), shazia,
-        ms("2026-04-06 09:03")))
-    await db.write(cases.assign(number, "DEO Sibi", None, shazia, ms("2026-04-06 09:05"), "$a1"))
-    await db.write(cases.note(number, "Pay record asked from DAO Sibi by phone.", shazia,
+        ms("2026-04-06 09:03"), "$l1"))
+    await db.write(casework.assign(number, "DEO Sibi", None, shazia, ms("2026-04-06 09:05"), "$a1"))
+    await db.write(casework.note(number, "Pay record asked from DAO Sibi by phone.", shazia,
                               ms("2026-04-06 12:44"), "$n1"))
-    second = await db.write(cases.open_case(
+    second = await db.write(casework.open_case(
         department="SED", year=2026, title="دکی: گرلز مڈل اسکول میں خالی اسامیاں",
         text="دکی: گرلز مڈل اسکول میں خالی اسامیاں", room_id=f"!group{made['schools']}:{SERVER}",
         actor=shazia, at=ms("2026-04-06 12:50"), event_id="$open2", card_txn="card2"))
-    await db.write(cases.close(second.case.id, "Local arrangement allowed till 31 May.", shazia,
+    await db.write(casework.close(second.case.id, "Local arrangement allowed till 31 May.", shazia,
                                ms("2026-04-07 10:00"), "$c2"))

@@ -1,0 +1,133 @@
+"""`!case link`, `unlink` and `tell`: the group's messages on a file, and the answer to it."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archive import cases, casework
+from archive.cases import Case, Docket
+from archive.db import Unit
+from bot import render
+from bot.commands.base import (
+    Call,
+    CaseNumber,
+    Command,
+    Mistake,
+    Request,
+    Say,
+    Told,
+    Tools,
+)
+from bot.commands.opening import paper_of
+from bot.commands.which import find, only, which
+from bot.commands.work import OnCase, changed
+from nlp import words as texts
+
+TELL_LONGEST = 4000
+
+
+@dataclass(frozen=True)
+class OnFile:
+    """A case and a message."""
+
+    which: Case | CaseNumber
+    event_id: str
+
+
+def parse_paper(call: Call, request: Request) -> OnFile:
+    """As a reply to the message."""
+    if request.reply_to is None:
+        raise Mistake("Write this as a reply to the message.", call.command)
+    return OnFile(only(call, request), request.reply_to)
+
+
+async def do_link(tools: Tools, request: Request, wanted: OnFile) -> Unit[Docket]:
+    """Put it on the file."""
+    case = await find(tools, request, wanted.which)
+    if case.room_id != request.room_id:
+        raise Mistake(f"{case.number} is a case of another room; papers of one room are not shown "
+                      "in another.")
+    paper = await paper_of(tools, request, wanted.event_id)
+    return casework.link(case.id, paper, request.actor, request.at, request.event_id)
+
+
+def render_papers(docket: Docket, request: Request) -> list[Say]:
+    """How many papers it has now."""
+    return changed(docket, request, f"has {render.papers_count(docket)} on its file")
+
+
+async def preview_unlink(tools: Tools, request: Request, wanted: OnFile) -> str:
+    """What would leave the file."""
+    case = await find(tools, request, wanted.which)
+    docket = await cases.read_docket(tools.db, case.id)
+    paper = next((each for each in docket.papers if each.event_id == wanted.event_id), None)
+    if paper is None:
+        raise casework.Refused(case, "not_on_file")
+    return (f"“{render.isolate(render.one(paper.excerpt, 120))}” leaves the file of {case.number}; "
+            "the docket keeps that it lay there.")
+
+
+async def do_unlink(tools: Tools, request: Request, wanted: OnFile) -> Unit[Docket]:
+    """Take it off the file."""
+    case = await find(tools, request, wanted.which)
+    return casework.unlink(case.id, wanted.event_id, request.actor, request.at, request.event_id)
+
+
+# tell
+
+
+def parse_tell(call: Call, request: Request) -> OnCase:
+    """A case and words for the group."""
+    wanted, words = which(call, request, text_follows=True), texts.clean(call.rest)
+    if not words:
+        raise Mistake("What should the group be told?", call.command)
+    if len(words) > TELL_LONGEST:
+        raise Mistake(f"An answer has at most {TELL_LONGEST} characters, and this has "
+                      f"{len(words)}.", call.command)
+    return OnCase(wanted, words)
+
+
+async def preview_tell(tools: Tools, request: Request, order: OnCase) -> str:
+    """What would be said, and to whom."""
+    case = await find(tools, request, order.which)
+    docket = await cases.read_docket(tools.db, case.id)
+    quoting = "" if not docket.papers else (
+        f", quoting “{render.isolate(render.one(docket.papers[0].excerpt, 80))}”")
+    return (f"This goes to the WhatsApp group under your name{quoting}: "
+            f"“{render.isolate(render.one(order.text, 300))}”")
+
+
+async def do_tell(tools: Tools, request: Request, order: OnCase) -> Unit[tuple[Docket, str]]:
+    """Note it on the docket; the bridge carries it."""
+    case = await find(tools, request, order.which)
+
+    def unit() -> Unit[tuple[Docket, str]]:
+        docket = yield from casework.note(
+            case.id, order.text, request.actor, request.at, request.event_id, "tell")
+        return docket, order.text
+    return unit()
+
+
+def render_tell(facts: tuple[Docket, str], request: Request) -> list[Say]:
+    """The words for the group, and that they are on their way."""
+    docket, text = facts
+    first = docket.papers[0].event_id if docket.papers else None
+    return [Told(text, first, docket.case.room_id, request.actor.mxid),
+            *changed(docket, request, "has been answered in the group")]
+
+
+PAPER_COMMANDS = [
+    Command("case link", "N",
+            "As a reply to a message: puts it on the case's file.",
+            ("add", "attach", "جوڑو", "شامل"), parse_paper, do_link, render_papers,
+            takes_number=True, examples=("case link 42",)),
+    Command("case unlink", "N",
+            "As a reply to a message: takes it off the case's file, after you have said ✅.",
+            ("detach", "نکالو"), parse_paper, do_unlink, render_papers,
+            takes_number=True, examples=("case unlink 42",), preview=preview_unlink),
+    Command("case tell", "N TEXT",
+            "Answers in the WhatsApp group, under your name and quoting the first paper, after you "
+            "have said ✅. Nothing else that is written in a case's thread leaves.",
+            ("answer", "reply", "جواب", "بتاؤ"), parse_tell, do_tell, render_tell,
+            takes_number=True, examples=("case tell 42 The teacher has been suspended.",),
+            preview=preview_tell),
+]

@@ -1,0 +1,41 @@
+"""Who may what: viewer, staff, officer, admin; each may also do what those before may."""
+from __future__ import annotations
+
+from bot.commands.base import ROLES, Command, Mistake, Request
+from bot.matrix import Matrix
+from config import Config
+
+OFFICER_POWER = 50  # Matrix's moderators
+
+
+class Forbidden(Mistake):
+    """Somebody may not do this; the sentence names the rule."""
+
+
+async def role_of(config: Config, matrix: Matrix, room_id: str, mxid: str) -> str:
+    """Somebody's role in a room: as `bot.roles` says; else admin for bridge.admins, officer from
+    power level 50 of the room on, staff for everybody else in it. Raises MatrixError."""
+    named = config.bot.roles.get(mxid)
+    if named:
+        return named
+    if mxid in config.bridge.admins:
+        return "admin"
+    return "officer" if await matrix.power_of(room_id, mxid) >= OFFICER_POWER else "staff"
+
+
+def may(role: str, wanted: str) -> bool:
+    """Whether a role reaches another."""
+    return ROLES.index(role) >= ROLES.index(wanted)
+
+
+def needs(request: Request, wanted: str, what: str, command: Command | None = None) -> None:
+    """Raises Forbidden unless who asks is at least that."""
+    if not may(request.role, wanted):
+        raise Forbidden(
+            f"To {what} one must be {_A[wanted]}, and you are {_A[request.role]} here (bot.roles "
+            "in the configuration, or the room's power levels, say who is what). Ask somebody who "
+            "is, or the administrator.", command)
+
+
+_A = {"viewer": "a viewer", "staff": "a member of staff", "officer": "an officer",
+      "admin": "an admin"}
