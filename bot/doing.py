@@ -253,7 +253,9 @@ def _once(event: SeenEvent, request: Request, unit: Unit[_Done], order: _Order |
     yield from audit.note(audit.Entry(
         event.event_id, event.room_id, request.actor, event.at,
         texts.shorten(words, COMMAND_KEPT), done.outcome, done.sentence))
-    says = [_to_group(say, request, bot) for say in done.says] if request.official else done.says
+    says = done.says
+    if request.official and done.outcome == "done":
+        says = [_to_group(say, request, bot) for say in says]
     for index, say in enumerate(says):
         yield from _say(say, f"{event.event_id}.{index}", event, request, order)
 
@@ -283,7 +285,7 @@ def _say(say: Say, txn_id: str, event: SeenEvent, request: Request, order: _Orde
 
 def _to_group(say: Say, request: Request, bot: str) -> Say:
     """What an official asked for on WhatsApp is answered there, in words."""
-    if not isinstance(say, Answer) or request.role != "viewer":
+    if not isinstance(say, Answer):
         return say
     return Told(say.text, request.event_id, request.room_id, bot)
 

@@ -80,6 +80,9 @@ def parse_tell(call: Call, request: Request) -> OnCase:
     wanted, words = which(call, request, text_follows=True), texts.clean(call.rest)
     if not words:
         raise Mistake("What should the group be told?", call.command)
+    if words.startswith(request.prefix):
+        raise Mistake(f"What begins with {request.prefix} does not leave for WhatsApp; begin with "
+                      "a word.", call.command)
     if len(words) > TELL_LONGEST:
         raise Mistake(f"An answer has at most {TELL_LONGEST} characters, and this has "
                       f"{len(words)}.", call.command)

@@ -17,6 +17,7 @@ from bridge.matrix import Homeserver
 from bridge.outward import compose, rights
 from bridge.outward.marks import AGAIN, WARNING
 from bridge.outward.sealed import opened
+from bridge.outward.spoken import attributed, is_spoken
 from bridge.shown import convert
 from bridge.steps import reached
 from config import Config
@@ -47,7 +48,10 @@ class Outbox:
         self._db = database
         self._homeserver = homeserver
         self._wake = wake
-        self._ours = {homeserver.bot_id, config.user_id(config.bot.user)}
+        self._bot = config.user_id(config.bot.user)
+        self._ours = {homeserver.bot_id, self._bot}
+        # reactions that stand for commands of the bot's, and must not puzzle officials
+        self._buttons = {_bare(config.bot.buttons.get(name, "")) for name in ("open", "link")}
         self._ghosts = "@" + config.bridge.ghost_prefix
         self._admin_rooms: set[str] = set()
 
@@ -68,6 +72,7 @@ class Outbox:
             wanted = [event for event in await opened(
                 self._db, self._homeserver, wanted, {*rooms, *self._admin_rooms}, self._wake)
                 if self._concerns_us(event)]
+        wanted = [attributed(event, self._bot) for event in wanted]
         retries: dict[str, int] = {}
         for event in wanted:
             if event["room_id"] in rooms:
@@ -142,7 +147,8 @@ class Outbox:
                 and isinstance(event.get("event_id"), str)
                 and isinstance(event.get("room_id"), str) and isinstance(sender, str)
                 and isinstance(event.get("content"), dict)
-                and sender not in self._ours and not sender.startswith(self._ghosts))
+                and (sender not in self._ours or is_spoken(event, self._bot))
+                and not sender.startswith(self._ghosts))
 
     def _store(self, events: list[dict[str, Any]], rooms: dict[str, Chat], late: frozenset[str],
                retries: dict[str, int]) -> Unit[set[str]]:
@@ -173,7 +179,7 @@ class Outbox:
         new = _read(chat.id, event)
         if new is not None and new.kind == "vote":
             new = yield from _with_options(new)
-        if new is None:
+        if new is None or (new.kind == "reaction" and _bare(new.text) in self._buttons):
             return None
         if new.kind == "text" and is_command(new.text, False, self._config.bot.prefix):
             # No message: the bot keeps it, and every search would find itself.
@@ -265,6 +271,11 @@ def _read(chat_id: int, event: dict[str, Any]) -> NewRecord | None:
         and "mimetype" in info else None,
         detail=json.dumps(detail, ensure_ascii=False) if detail else None,
         raw=json.dumps(event, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def _bare(key: str) -> str:
+    """A reaction without the selector that makes a sign colourful: clients differ in it."""
+    return key.replace("\ufe0f", "")
 
 
 def _kind_of(event: dict[str, Any]) -> str:
