@@ -1,0 +1,1 @@
+"""What `daftar eval` measures: a folder of labelled chats, and one file for each kind of label."""

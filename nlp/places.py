@@ -1,0 +1,26 @@
+"""Districts of Balochistan in a text. The list, its spellings and towns are data: places.json."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+from archive import fold
+from nlp.phrases import Found, Phrases, data
+
+SHORT = 5  # letters; Nal, Mand, Hub, Bela, Mach are words as well
+
+
+@cache
+def _phrases() -> Phrases:
+    return Phrases(_spellings(), SHORT)
+
+
+def _spellings() -> Iterator[tuple[str, str]]:
+    for row in data("places.json"):
+        for spelling in (row["district"], *row["urdu"], *row["aliases"], *row["towns"]):
+            yield spelling, row["district"]
+
+
+def districts(words: list[fold.Word], text: str) -> list[Found]:
+    """The districts that a text names, itself or by a town in it. `words` is fold.words(text)."""
+    return list(_phrases().find(words, text))
