@@ -104,6 +104,9 @@ class Bridge:
         "online, and then rings its phone no more (the bridge is online while staff write or read, "
         "and two minutes longer); and because Matrix does not say whether somebody writes to the "
         "group or under a case.", False)
+    threads: str = _doc(
+        "Which messages go into a thread: quotes (those that quote one of it), or sure (also "
+        "others whose conversation is plain; see docs/threads.md).", "sure")
     retries: int = _doc("Tries before a failed message becomes a notice.", 8)
 
     @property
@@ -312,6 +315,7 @@ def _problems(config: Config) -> Iterable[tuple[str, str]]:
             yield key, f"may only use the fields {{{'}, {'.join(fields)}}}, not {template!r}"
     for key, value, choices in (("bridge.deletions", bridge.deletions, ("redact", "strike")),
                                 ("bridge.view_once", bridge.view_once, ("keep", "notice")),
+                                ("bridge.threads", bridge.threads, ("quotes", "sure")),
                                 ("bridge.join_members", bridge.join_members, ("lazily", "all"))):
         if value not in choices:
             yield key, f"must be {' or '.join(choices)}, not {value!r}"

@@ -246,6 +246,24 @@ async def page(
     return found if forward else found[::-1]
 
 
+async def before(db: Database, chat_id: int, record_id: int, limit: int) -> list[Record]:
+    """The last messages of a group before a record, oldest first."""
+    found = await db.read(
+        f"{rows.RECORD_SELECT}WHERE r.chat_id = ? AND r.id < ? AND r.internal = 0"
+        f" AND r.kind IN ({rows.marks(list(MESSAGE_KINDS))}) ORDER BY r.id DESC LIMIT ?",
+        chat_id, record_id, *MESSAGE_KINDS, limit)
+    return [rows.record(row) for row in reversed(found)]
+
+
+async def written_by_staff(db: Database, chat_id: int, after: int) -> list[Record]:
+    """What staff wrote into a group since that record, oldest first."""
+    found = await db.read(
+        f"{rows.RECORD_SELECT}WHERE r.chat_id = ? AND r.id > ? AND r.origin = 'matrix'"
+        f" AND r.internal = 0 AND r.kind IN ({rows.marks(list(MESSAGE_KINDS))}) ORDER BY r.id",
+        chat_id, after, *MESSAGE_KINDS)
+    return [rows.record(row) for row in found]
+
+
 async def thread(db: Database, root_id: int) -> list[Record]:
     """A root and every record of its thread, newest last."""
     found = await db.read(

@@ -314,7 +314,23 @@ DESK = [
     "CREATE INDEX bot_audit_actor ON bot_audit (actor, id)",
 ]
 
-MIGRATIONS: list[list[str | PerDialect]] = [FIRST, SENT, RECEIPTS, DESK]
+# Which thread a message without a quote was placed in, why, and who moved it.
+PLACED = [
+    """CREATE TABLE placement (
+        id {serial},
+        chat_id BIGINT NOT NULL REFERENCES chat(id),
+        record_id BIGINT NOT NULL REFERENCES record(id),
+        root_id BIGINT,
+        person TEXT NOT NULL,
+        confidence DOUBLE PRECISION NOT NULL,
+        reasons TEXT NOT NULL,
+        suggested BIGINT,
+        at BIGINT NOT NULL)""",
+    "CREATE INDEX placement_record ON placement (record_id)",
+    "CREATE INDEX placement_moved ON placement (chat_id, id) WHERE person <> ''",
+]
+
+MIGRATIONS: list[list[str | PerDialect]] = [FIRST, SENT, RECEIPTS, DESK, PLACED]
 
 
 def statements(version: int, dialect: str) -> list[str]:

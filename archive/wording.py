@@ -62,6 +62,10 @@ def action_words(action: Action, when: Callable[[int], str], person: Plain = _sa
             return f"drafted a letter{said}"
         case "tell":
             return f"answered in the group{said}"
+        case "watch":
+            return "watches it from now on"
+        case "unwatch":
+            return "does not watch it any more"
         case "export":
             return "exported the file"
     words = _MARKED.get(action.kind)
@@ -70,8 +74,7 @@ def action_words(action: Action, when: Callable[[int], str], person: Plain = _sa
 
 _MOVED = {"open": "took it in hand", "waiting": "lets it wait", "resolved": "resolved it"}
 _MARKED = {"tag": "tagged it", "untag": "took away the tag", "school": "named the school",
-           "unschool": "took away the school", "watch": "added a watcher,",
-           "unwatch": "took away a watcher,"}
+           "unschool": "took away the school"}
 
 
 def standing(case: Case, when: Callable[[int], str], person: Plain = _same) -> str:

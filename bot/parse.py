@@ -12,6 +12,7 @@ from nlp import words as texts
 # Other words for the first word of a command.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "case": ("cases", "file", "کیس", "معاملہ"),
+    "thread": ("threads", "دھاگہ"),
     "help": ("commands", "مدد"),
     "search": ("find", "تلاش"),
 }

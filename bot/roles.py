@@ -20,7 +20,10 @@ async def role_of(config: Config, matrix: Matrix, room_id: str, mxid: str) -> st
         return named
     if mxid in config.bridge.admins:
         return "admin"
-    return "officer" if await matrix.power_of(room_id, mxid) >= OFFICER_POWER else "staff"
+    if await matrix.power_of(room_id, mxid) < OFFICER_POWER:
+        return "staff"
+    # whoever opens a private talk with the bot has all power in it: that makes nobody an officer
+    return "staff" if await matrix.private_with(room_id, mxid) else "officer"
 
 
 def may(role: str, wanted: str) -> bool:

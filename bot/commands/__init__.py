@@ -9,9 +9,10 @@ from bot.commands.marking import MARKING_COMMANDS
 from bot.commands.opening import OPENING_COMMANDS
 from bot.commands.papers import PAPER_COMMANDS
 from bot.commands.search import SEARCH_COMMANDS
+from bot.commands.threads import THREAD_COMMANDS
 from bot.commands.work import WORK_COMMANDS
 
 COMMANDS: list[Command] = [
     *OPENING_COMMANDS[:1], *LIST_COMMANDS, *WORK_COMMANDS, *PAPER_COMMANDS, *MARKING_COMMANDS,
-    *OPENING_COMMANDS[1:], *SEARCH_COMMANDS]
+    *OPENING_COMMANDS[1:], *THREAD_COMMANDS, *SEARCH_COMMANDS]
 COMMANDS.insert(0, help_command(COMMANDS))

@@ -11,12 +11,14 @@ from zoneinfo import ZoneInfo
 
 from mautrix.errors import MForbidden
 
-from archive import directory, messages, queue
+from archive import directory, messages, placements, queue
 from archive.db import Database, Unit
 from archive.model import Chat, Person, QueueRow, Record
+from archive.placements import Placement
 from bridge.accounts import Accounts
 from bridge.clock import now_ms
 from bridge.inward import late
+from bridge.inward.placing import Placing
 from bridge.link import LinkDown, LinkError
 from bridge.matrix import NOTICE_MARK, Homeserver, HomeserverError
 from bridge.rooms.follow import SPEAKER
@@ -67,6 +69,7 @@ class Inbound:
         self._ghosts = ghosts
         self._media = media
         self._lanes: dict[str, _Lane] = {}
+        self._placing = Placing(database, sure=config.bridge.threads == "sure")
         self._events: OrderedDict[int, str] = OrderedDict()  # record → first event, newest last
 
     async def begin(self, lane: str, recovering: bool) -> None:
@@ -96,6 +99,8 @@ class Inbound:
         state.records = {r.id: r for r in await messages.many(self._db, wanted)}
         state.persons = await directory.persons(
             self._db, {r.sender_id for r in state.records.values() if r.sender_id is not None})
+        if state.chat is not None:
+            await self._placing.prepare(state.chat.id, state.records, state.persons)
 
     async def handle(self, row: QueueRow) -> None:
         """One row: into the room, and noted."""
@@ -137,11 +142,15 @@ class Inbound:
             raise GiveUp(f"record {row.record_id} is not in the archive")
         sender, ghost = await self._sender(state, record)
         reached("in4-prepared")
+        placed = await self._placing.choose(record)
+        if placed and placed.root_id is not None:
+            record = replace(record, root_id=placed.root_id)
         first = AGAIN if row.task == "again" else 0
         if first:
             await self._take_back(state, record, ghost)
         match record.kind:
             case "reaction":
+                self._placing.react(record)
                 events = await self._reaction(state, record, ghost, sender)
             case "edit":
                 events = await self._edit(state, record, ghost, first)
@@ -155,12 +164,13 @@ class Inbound:
                 events = await self._message(state, record, ghost)
         if events:
             self._remember(record.id, events[0])
-        commit = asyncio.create_task(self._note(row.id, record.id, state.room, events))
+        commit = asyncio.create_task(self._note(row.id, record, state.room, events, placed))
         state.commits.append(commit)
 
-    async def _note(self, row_id: int, record_id: int, room: str, events: list[str]) -> None:
+    async def _note(self, row_id: int, record: Record, room: str, events: list[str],
+                    placed: Placement | None) -> None:
         """Step 6."""
-        await self._db.write(_sent(row_id, record_id, room, events), within=NOTE_WITHIN)
+        await self._db.write(_sent(row_id, record, room, events, placed), within=NOTE_WITHIN)
         reached("in6-done")
 
     async def _take_back(self, state: _Lane, record: Record, ghost: str | None) -> None:
@@ -278,7 +288,8 @@ class Inbound:
     async def _relation(self, state: _Lane, record: Record) -> tuple[dict[str, Any], str]:
         """(m.relates_to, quotation in words when the quoted message has no event)."""
         if record.target_source_id is None:
-            return {}, ""
+            root = await self._event_of(state, record.root_id)
+            return convert.in_thread(root), ""
         detail = json.loads(record.detail) if record.detail else {}
         target = await self._event_of(state, record.target_id)
         root = await self._event_of(state, record.root_id)
@@ -487,10 +498,13 @@ def _answers(poll: Record) -> dict[str, str]:
     return json.loads(poll.detail or "{}").get("answers", {})
 
 
-def _sent(row_id: int, record_id: int, room: str, events: list[str]) -> Unit[None]:
-    """Step 6: every part's event id, and the row is done."""
+def _sent(row_id: int, record: Record, room: str, events: list[str], placed: Placement | None
+          ) -> Unit[None]:
+    """Step 6: every part's event id, the thread, and the row is done."""
     for part, event in enumerate(events):
-        yield from messages.link_event(event, room, record_id, part)
+        yield from messages.link_event(event, room, record.id, part)
+    if placed:
+        yield from placements.note(record.chat_id, placed)
     yield from queue.done(row_id)
 
 

@@ -261,6 +261,15 @@ def relation(target_event: str | None, root_event: str | None) -> dict[str, Any]
             "m.in_reply_to": {"event_id": target_event}}
 
 
+def in_thread(root_event: str | None) -> dict[str, Any]:
+    """m.relates_to of a message that answers nothing in particular in a thread (spec: Threading,
+    "Fallback for unthreaded clients"). Empty without a thread."""
+    if not root_event:
+        return {}
+    return {"rel_type": "m.thread", "event_id": root_event, "is_falling_back": True,
+            "m.in_reply_to": {"event_id": root_event}}
+
+
 def lost_quote(detail: dict[str, Any]) -> str:
     """A quotation in words, for a quoted message that the record does not hold. "" when the
     message quotes nothing."""
