@@ -1,9 +1,10 @@
 # Bridge, bot and archive pages: one image, `run bridge`, `run bot` or `run web`.
 FROM python:3.13.7-slim-bookworm
 
-# libmagic1: the WhatsApp library loads it. fonts-noto-core: Urdu in Naskh, for PDFs.
+# libmagic1: the WhatsApp library loads it. For PDFs: Pango and HarfBuzz, Urdu in Naskh, emoji.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libmagic1 fonts-noto-core \
+    && apt-get install -y --no-install-recommends libmagic1 \
+        libpangoft2-1.0-0 libharfbuzz-subset0 fontconfig fonts-noto-core fonts-noto-color-emoji \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /app

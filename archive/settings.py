@@ -22,3 +22,9 @@ async def get(db: Database, name: str, default: str | None = None) -> str | None
     """A setting's value, or `default` when it was never written."""
     rows = await db.read("SELECT value FROM setting WHERE name = ?", name)
     return rows[0]["value"] if rows else default
+
+
+async def named(db: Database, prefix: str) -> dict[str, str]:
+    """The settings whose names begin so (a prefix without `%`): name to value."""
+    rows = await db.read("SELECT name, value FROM setting WHERE name LIKE ?", prefix + "%")
+    return {row["name"]: row["value"] for row in rows if row["name"].startswith(prefix)}

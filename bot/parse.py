@@ -14,6 +14,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "case": ("cases", "file", "کیس", "معاملہ"),
     "help": ("commands", "مدد"),
     "search": ("find", "تلاش"),
+    "digest": ("digests", "summary", "خلاصہ"),
 }
 NAMED = 12  # commands that an answer to an unknown one names
 FOREIGN = ("wa",)  # the bridge's own commands: not ours to answer

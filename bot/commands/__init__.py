@@ -3,7 +3,9 @@ words, from the same list."""
 from __future__ import annotations
 
 from bot.commands.base import Command
+from bot.commands.digest import DIGEST_COMMANDS
 from bot.commands.help import help_command
+from bot.commands.letters import LETTER_COMMANDS
 from bot.commands.lists import LIST_COMMANDS
 from bot.commands.marking import MARKING_COMMANDS
 from bot.commands.opening import OPENING_COMMANDS
@@ -13,5 +15,6 @@ from bot.commands.work import WORK_COMMANDS
 
 COMMANDS: list[Command] = [
     *OPENING_COMMANDS[:1], *LIST_COMMANDS, *WORK_COMMANDS, *PAPER_COMMANDS, *MARKING_COMMANDS,
-    *OPENING_COMMANDS[1:], *SEARCH_COMMANDS]
+    *OPENING_COMMANDS[1:], *LETTER_COMMANDS, *SEARCH_COMMANDS,
+    *DIGEST_COMMANDS]
 COMMANDS.insert(0, help_command(COMMANDS))
