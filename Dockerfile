@@ -2,9 +2,10 @@
 # Python 3.12: encrypted rooms need libolm, and later ones have no package of it.
 FROM python:3.12.11-slim-bookworm
 
-# libmagic1: the WhatsApp library loads it. fonts-noto-core: Urdu in Naskh, for PDFs.
+# libmagic1: the WhatsApp library loads it. For PDFs: Pango and HarfBuzz, Urdu in Naskh, emoji.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libmagic1 fonts-noto-core \
+    && apt-get install -y --no-install-recommends libmagic1 \
+        libpangoft2-1.0-0 libharfbuzz-subset0 fontconfig fonts-noto-core fonts-noto-color-emoji \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /app

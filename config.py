@@ -152,6 +152,14 @@ class Bot:
     duplicate_days: int = _doc(
         "Whoever opens a case about a school that another was opened about so many days ago is "
         "asked first.", 14)
+    digest: str = _doc(
+        "When on an office day people are told what is theirs, and rooms on the week's first "
+        "office day how they stand: \"09:00\", in quotes; empty for never. Never before the office "
+        "opens.",
+        "09:00")
+    staff_room: str = _doc(
+        "Name of the private room for bridge.staff and bridge.admins in which the bot suggests "
+        "which messages belong to which case; empty for none.", "Daftar staff")
     official_commands: tuple[str, ...] = _doc(
         "What officials may ask from WhatsApp; empty for nothing. Of case status only how a case "
         "stands.", lambda: ("case status",))
@@ -203,6 +211,20 @@ class Office:
 
 
 @dataclass(frozen=True)
+class Letterhead:
+    """Letters that `!case letter` drafts."""
+
+    government: str = _doc("First line of the letterhead.", "Government of Balochistan")
+    department: str = _doc("Second line of the letterhead.", "School Education Department")
+    place: str = _doc("Where letters are dated.", "Quetta")
+    signatory: str = _doc("Name of who signs; a blank line when empty.", "")
+    designation: str = _doc("Office of who signs.", "Section Officer")
+    telephone: str = _doc("Telephone under the signature; none when empty.", "")
+    copies: tuple[str, ...] = _doc("Who gets a copy for information.", lambda: (
+        "PS to Secretary, School Education Department", "Master file"))
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything the house needs to know."""
 
@@ -217,6 +239,7 @@ class Config:
     whatsapp: WhatsApp = _doc("The WhatsApp link.", WhatsApp)
     web: Web = _doc("The archive's pages.", Web)
     office: Office = _doc("The office's hours and holidays, on which every due date lives.", Office)
+    letter: Letterhead = _doc("Letters that `!case letter` drafts.", Letterhead)
     timezone: str = _doc("Time zone in which dates are shown and read.", "Asia/Karachi")
 
     @property
@@ -334,6 +357,9 @@ def _problems(config: Config) -> Iterable[tuple[str, str]]:
     for name in bot.buttons:
         if name not in ("open", "link", "take"):
             yield "bot.buttons", f"may name open, link and take, not {name!r}"
+    if bot.digest and not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", bot.digest):
+        yield "bot.digest", (f'must be a time in quotes such as "09:00", or empty, not '
+                             f"{bot.digest!r}")
     if not bot.prefix.strip():
         yield "bot.prefix", "must not be empty: every message would be a command"
     if not re.fullmatch(r"[A-Za-z0-9_-]+", config.whatsapp.name):

@@ -101,6 +101,11 @@ class Case:
         """Is its date over, and it is not done?"""
         return self.active and self.due_at is not None and self.due_at < now
 
+    def waited_out(self, now: int) -> bool:
+        """Has it waited until its time was up?"""
+        return (self.status == "waiting" and self.waiting_until is not None
+                and self.waiting_until < now)
+
 
 @dataclass(frozen=True)
 class Docket:
@@ -134,7 +139,8 @@ class Filter:
     watcher: str = ""
     words: str = ""  # all of them, in what a case is found by
     opened_since: int = 0
-    order: str = field(default="newest")  # or "due"
+    classifications: tuple[str, ...] = ()
+    order: str = field(default="newest")  # or "due", "oldest"
 
 
 async def find(db: Database, department: str, serial: int, year: int | None = None) -> Case | None:
@@ -189,14 +195,15 @@ async def about_school(db: Database, school: str, since: int) -> list[Case]:
     return [_case(row) for row in rows]
 
 
-async def listing(db: Database, wanted: Filter, limit: int = 50) -> tuple[list[Case], int]:
-    """(the first `limit` cases, how many there are)."""
+async def listing(db: Database, wanted: Filter, limit: int = 50, offset: int = 0
+                  ) -> tuple[list[Case], int]:
+    """(the first `limit` cases after `offset`, how many there are; 0 when none is left)."""
     where, args = _where(wanted)
-    order = "due_at, id" if wanted.order == "due" else "id DESC"
+    order = {"due": "due_at, id", "oldest": "id"}.get(wanted.order, "id DESC")
     # one pass: the count over all stands in every row
     rows = await db.read(
         f"{_CASE.replace(' FROM', ', count(*) OVER () AS total FROM')} WHERE {where}"
-        f" ORDER BY {order} LIMIT {int(limit)}", *args)
+        f" ORDER BY {order} LIMIT {int(limit)} OFFSET {int(offset)}", *args)
     return [_case(row) for row in rows], rows[0]["total"] if rows else 0
 
 
@@ -211,6 +218,9 @@ def _where(wanted: Filter) -> tuple[str, list[Any]]:
         also(f"room_id IN ({marks(list(wanted.room_ids))})", *wanted.room_ids)
     if wanted.states:
         also(f"status IN ({marks(list(wanted.states))})", *wanted.states)
+    if wanted.classifications:
+        also(f"classification IN ({marks(list(wanted.classifications))})",
+             *wanted.classifications)
     if wanted.holder_mxid:
         also("(holder_mxid = ? OR (holder_mxid IS NULL AND lower(holder) = lower(?)))",
              wanted.holder_mxid, wanted.holder)

@@ -246,6 +246,16 @@ async def sheet(db: Database, record_id: int) -> Sheet | None:
     )
 
 
+async def entries(db: Database, record_ids: Sequence[int]) -> dict[int, Entry]:
+    """Records with all that hangs on them, by id; those that do not exist are left out. A handful
+    of queries for every 500."""
+    found: dict[int, Entry] = {}
+    for start in range(0, len(record_ids), 500):
+        records = await messages.many(db, record_ids[start:start + 500])
+        found |= {entry.record.id: entry for entry in await _entries(db, records)}
+    return found
+
+
 async def browse(
     db: Database, *, chat_id: int | None = None, sender_id: int | None = None,
     since: int | None = None, until: int | None = None, before: int | None = None, limit: int = 50,

@@ -52,6 +52,12 @@ def answer(txn_id: str, by: str, key: str, at: int) -> Unit[bool]:
     return bool(rows)
 
 
+def reopen(txn_id: str) -> Unit[None]:
+    """The answer did not count: somebody else may give one."""
+    yield ("UPDATE bot_question SET answered_by = NULL, answer = NULL, answered_at = NULL"
+           " WHERE txn_id = ?", (txn_id,))
+
+
 async def by_txn(db: Database, txn_id: str) -> Question | None:
     """The question that the bot asked with the message of that transaction id."""
     rows = await db.read(f"SELECT {_COLUMNS} FROM bot_question WHERE txn_id = ?", txn_id)

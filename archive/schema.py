@@ -312,6 +312,23 @@ DESK = [
         outcome TEXT NOT NULL,
         sentence TEXT NOT NULL DEFAULT '')""",
     "CREATE INDEX bot_audit_actor ON bot_audit (actor, id)",
+    # What the clock has told, by a key that names it (`digest 2026-11-24 @user:server`).
+    """CREATE TABLE bot_told (
+        key TEXT PRIMARY KEY,
+        at BIGINT NOT NULL)""",
+    # Messages that may belong to a case. txn_id: of the question about it; NULL while it waits for
+    # company, '' when there was nothing to ask any more.
+    """CREATE TABLE bot_suggestion (
+        event_id TEXT PRIMARY KEY,
+        room_id TEXT NOT NULL,
+        case_id BIGINT NOT NULL REFERENCES case_file(id),
+        record_id BIGINT UNIQUE,
+        why TEXT NOT NULL,
+        found_at BIGINT NOT NULL,
+        txn_id TEXT,
+        asked_at BIGINT)""",
+    "CREATE INDEX bot_suggestion_case ON bot_suggestion (case_id, asked_at)",
+    "CREATE INDEX bot_suggestion_waiting ON bot_suggestion (case_id) WHERE txn_id IS NULL",
 ]
 
 # Which thread a message without a quote was placed in, why, and who moved it.

@@ -17,7 +17,7 @@ from archive import botbooks, settings
 from archive.botbooks import Outgoing, SeenEvent
 from archive.db import Database, Unit, open_database
 from archive.figures import SYNCED
-from bot import fault, inbox
+from bot import clock, fault, inbox
 from bot.doing import Doing
 from bot.encryption import Encryption
 from bot.late import Late
@@ -25,6 +25,7 @@ from bot.matrix import SYNC_TIMEOUT_MS, Matrix, MatrixError
 from bot.outbox import Outbox
 from bot.recorder import Recorder
 from config import Config
+from nlp import calendar
 
 log = logging.getLogger("daftar.bot")
 
@@ -37,17 +38,18 @@ class BotError(Exception):
     """The bot cannot work; the text is a sentence for the administrator."""
 
 
-async def run(config: Config) -> None:
-    """Run the bot until cancelled. Raises BotError when the configuration cannot work, and
-    ArchiveError when the archive cannot be opened."""
+async def run(config: Config, now: clock.Now = clock.wall) -> None:
+    """Run the bot until cancelled. `now`: the clock by which something is due (Unix ms). Raises
+    BotError when the configuration cannot work, and ArchiveError when the archive cannot be
+    opened."""
     db = await open_database(config.database_url)
     try:
-        await run_with(config, db)
+        await run_with(config, db, now)
     finally:
         await db.close()
 
 
-async def run_with(config: Config, db: Database) -> None:
+async def run_with(config: Config, db: Database, now: clock.Now = clock.wall) -> None:
     """The same, on a database that is open already."""
     matrix = Matrix(config.homeserver.url, config.user_id(config.bot.user), config.bot.as_token)
     if config.bridge.encrypted or Encryption.file(config.data).exists():
@@ -55,15 +57,16 @@ async def run_with(config: Config, db: Database) -> None:
         matrix.encryption = Encryption(
             config.data, matrix.user_id, rules.bridge_bot, rules.ghost_prefix, matrix.ask)
     try:
-        await Bot(config, db, matrix).run()
+        await Bot(config, db, matrix, now).run()
     finally:
         await matrix.close()
 
 
 class Bot:
-    """Its three loops: reading, doing, sending."""
+    """Its four loops: reading, doing, sending, and the clock."""
 
-    def __init__(self, config: Config, db: Database, matrix: Matrix) -> None:
+    def __init__(self, config: Config, db: Database, matrix: Matrix,
+                 now: clock.Now = clock.wall) -> None:
         self._config = config
         self._db = db
         self._matrix = matrix
@@ -72,6 +75,8 @@ class Bot:
         self._outbox = Outbox(db, matrix)
         self._recorder = Recorder(config, db, matrix)
         self._late = Late(db, matrix, self._rules)
+        self.clock = clock.Clock(config, db, matrix, calendar.load(config), now,
+                                 self._outbox.wake)
         self._token_name = f"bot.sync_token {self._rules.user_id}"
         self._commands = asyncio.Event()
         self._caught_up = asyncio.Event()
@@ -86,6 +91,7 @@ class Bot:
                 tasks.create_task(_again_and_again("answers", self._send), name="bot answers")
                 tasks.create_task(_again_and_again("record", self._recorder.run),
                                   name="bot record")
+                tasks.create_task(_again_and_again("clock", self._tick), name="bot clock")
         except* BotError as group:
             raise group.exceptions[0] from None
 
@@ -156,6 +162,7 @@ class Bot:
             if joins:
                 self._outbox.wake()
             if events:
+                self.clock.wake()
                 await asyncio.sleep(GATHER)
 
     # Doing
@@ -176,6 +183,13 @@ class Bot:
         """Send what is in the outbox, once it is known what of it has arrived already."""
         await self._caught_up.wait()
         await self._outbox.run()
+
+    # What nobody asked for
+
+    async def _tick(self) -> None:
+        """Tell what is due, once it is known what was said meanwhile."""
+        await self._caught_up.wait()
+        await self.clock.run()
 
 
 def _all(*units: Unit[None]) -> Unit[None]:

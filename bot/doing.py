@@ -17,7 +17,7 @@ from archive.botbooks import Outgoing, SeenEvent
 from archive.cases import Actor, Case
 from archive.db import Database, Unit
 from archive.questions import Option, Question
-from bot import buttons, fault, inbox, parse, render, roles
+from bot import buttons, fault, inbox, parse, render, roles, voice
 from bot.commands import COMMANDS
 from bot.commands.base import (
     Answer,
@@ -34,7 +34,7 @@ from bot.commands.base import (
 )
 from bot.commands.work import refusal
 from bot.matrix import Matrix, MatrixError
-from bot.outbox import PENDING, TXN_KEY
+from bot.outbox import TXN_KEY
 from config import Config
 from nlp import calendar
 from nlp import words as texts
@@ -247,6 +247,9 @@ def _once(event: SeenEvent, request: Request, unit: Unit[_Done], order: _Order |
             order.question.txn_id, event.sender, order.key, event.at)):
         return  # somebody answered it in the meantime
     done = yield from unit
+    if order and order.question and not order.question.asked_by and done.outcome in (
+            "refused", "mistake", "failed"):
+        yield from questions.reopen(order.question.txn_id)  # others may
     if done.outcome == "failed":
         yield "UPDATE bot_event SET state = 'failed' WHERE event_id = ?", (event.event_id,)
     words = order.words if order else inbox.words(json.loads(event.content))
@@ -274,13 +277,10 @@ def _say(say: Say, txn_id: str, event: SeenEvent, request: Request, order: _Orde
     if not isinstance(say, Choice):
         return
     origin = order.question.command_event if order and order.question else event.event_id
+    options = tuple(Option(*each, say.confirms) for each in say.options)
     yield from questions.ask(Question(
-        txn_id, room_id, request.actor.mxid, origin,
-        tuple(Option(*each, say.confirms) for each in say.options), request.at))
-    for number, (key, _, _) in enumerate(say.options):  # ready to be tapped
-        relation = {"rel_type": "m.annotation", "event_id": PENDING + txn_id, "key": key}
-        yield from botbooks.say(Outgoing(f"{txn_id}.key{number}", room_id, "m.reaction",
-                                         render.dumps({"m.relates_to": relation})))
+        txn_id, room_id, request.actor.mxid, origin, options, request.at))
+    yield from voice.offer(txn_id, room_id, options)
 
 
 def _to_group(say: Say, request: Request, bot: str) -> Say:

@@ -27,6 +27,8 @@ PAGE_LIMIT = 500
 SYNC_TIMEOUT_MS = 30_000
 POWER_KEPT = 60.0  # seconds
 CREATOR_POWER = 2**53
+ROOM_VERSION = "11"  # as the bridge's: a Synapse that knows no later one will do
+ROOM_MARK = "org.daftar.room"  # in m.room.create of rooms that the bot makes
 OLD_ROOMS = frozenset(str(version) for version in range(1, 12))  # their creators are in the levels
 REQUEST_TIMEOUT = 60  # seconds
 PIECE = 256 * 1024  # bytes of a file that are in memory at once
@@ -314,6 +316,28 @@ class Matrix:
         path = f"/_matrix/media/v3/upload?filename={quote(name, safe='')}"
         uri = (await self._request("POST", path, data, mime=mime))["content_uri"]
         return {"file": {**keys, "url": uri}} if keys else {"url": uri}
+
+    async def create_room(self, mark: str, content: Mapping[str, Any]) -> str:
+        """Make a room whose creation says what it is for (`mark`); its id. Raises MatrixError."""
+        body = {**content, "room_version": ROOM_VERSION, "creation_content": {ROOM_MARK: mark}}
+        return (await self._json("POST", "/_matrix/client/v3/createRoom", body))["room_id"]
+
+    async def room_marked(self, mark: str) -> str | None:
+        """The room that the bot made under that mark, among those it is in; asks of each."""
+        answer = await self._request("GET", "/_matrix/client/v3/joined_rooms")
+        for room_id in answer.get("joined_rooms") or []:
+            created = await self._state(room_id, "m.room.create", "?format=event")
+            if (created.get("sender") == self.user_id
+                    and (created.get("content") or {}).get(ROOM_MARK) == mark):
+                return room_id
+        return None
+
+    async def invite(self, room_id: str, user_id: str, direct: bool = False) -> None:
+        """Invite a user, to a private talk when `direct` (`is_direct` of m.room.member, which only
+        the event itself can say). Raises MatrixError."""
+        path = f"/_matrix/client/v3/rooms/{quote(room_id, safe='')}/state/m.room.member/"
+        await self._json("PUT", path + quote(user_id, safe=""), {
+            "membership": "invite", **({"is_direct": True} if direct else {})})
 
     async def join(self, room_id: str) -> None:
         """Accept an invitation. Raises MatrixError."""

@@ -15,6 +15,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "thread": ("threads", "دھاگہ"),
     "help": ("commands", "مدد"),
     "search": ("find", "تلاش"),
+    "digest": ("digests", "summary", "خلاصہ"),
 }
 NAMED = 12  # commands that an answer to an unknown one names
 FOREIGN = ("wa",)  # the bridge's own commands: not ours to answer

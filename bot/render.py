@@ -107,7 +107,8 @@ def facts(docket: Docket, request: Request) -> list[tuple[str, str]]:
 def card(docket: Docket, request: Request) -> tuple[str, str]:
     """The case's card in the room: (text, HTML)."""
     case, papers = docket.case, docket.papers
-    presses = case.active and (case.priority == "urgent" or case.overdue(request.at))
+    presses = case.active and (case.priority == "urgent" or case.overdue(request.at)
+                               or case.waited_out(request.at))
     head = f"{'🔴 ' if presses else ''}{_MARKS[case.status]} {case.number}"
     stands = standing(case, request)
     if docket.into:

@@ -133,6 +133,16 @@ def test_a_secret_in_a_file_of_its_own(tmp_path: Path) -> None:
     assert "web.host_file is not a known key" in refusal(tmp_path, GOOD + "web: {host_file: x}\n")
 
 
+@pytest.mark.parametrize("time", ["10:00", "'25:00'", "'morning'", "'9'"])
+def test_a_time_of_day(tmp_path: Path, time: str) -> None:
+    """Unquoted, YAML takes 10:00 for a number of base sixty."""
+    bot = "hs_token: d, digest: "
+    assert load(tmp_path, GOOD.replace("hs_token: d", f"{bot}'9:05'")).bot.digest == "9:05"
+    assert load(tmp_path, GOOD.replace("hs_token: d", f"{bot}''")).bot.digest == ""
+    told = refusal(tmp_path, GOOD.replace("hs_token: d", bot + time))
+    assert 'bot.digest must be a time in quotes such as "09:00"' in told
+
+
 def test_rules_for_spaces(tmp_path: Path) -> None:
     rules = "[{space: Makran, groups: ['*Kech*', 120363000000000001@g.us]}]"
     read = load(tmp_path, GOOD.replace("as_token: a", f"as_token: a\n  spaces: {rules}"))

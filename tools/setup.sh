@@ -34,6 +34,10 @@ python3 -c 'import ensurepip, venv' 2>/dev/null ||
 # /sbin is not on everybody's path
 libraries=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null || true)
 [[ $libraries == *libmagic.so.1* ]] || wanted+=(libmagic1)  # neonize's python-magic loads it
+[[ $libraries == *libpangoft2-1.0.so.0* ]] || wanted+=(libpangoft2-1.0-0)  # WeasyPrint: PDFs
+[[ $libraries == *libharfbuzz-subset.so.0* ]] || wanted+=(libharfbuzz-subset0)
+command -v fc-list >/dev/null && [ -n "$(fc-list 'Noto Naskh Arabic' 2>/dev/null)" ] ||
+    wanted+=(fontconfig fonts-noto-core)  # Urdu in Naskh, for PDFs and screenshots
 chromium=here
 if [ "$LEVEL" = test ]; then
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || wanted+=(postgresql)
@@ -41,8 +45,6 @@ if [ "$LEVEL" = test ]; then
         # Ubuntu's chromium package is a snap, which runs in no container: Playwright's own there
         if grep -qs '^ID=ubuntu' /etc/os-release; then chromium=playwright; else wanted+=(chromium); fi
     fi
-    command -v fc-list >/dev/null && [ -n "$(fc-list :lang=ur 2>/dev/null)" ] ||
-        wanted+=(fontconfig fonts-noto-core)  # Urdu in Naskh, for screenshots and PDFs
 fi
 if [ ${#wanted[@]} -gt 0 ]; then
     command -v apt-get >/dev/null || fail "please install: ${wanted[*]}"

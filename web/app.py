@@ -37,6 +37,7 @@ ROUTES = [
     web.get("/people", people.listing),
     web.get("/people/{person}", people.person),
     web.get("/cases", cases.listing),
+    web.get("/cases/{number}.{format:pdf|docx|json}", cases.export),
     web.get("/cases/{number}", cases.docket),
     web.get("/status", status.status),
     web.get("/media/{sha256}", files.media),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 import jinja2
 from markupsafe import Markup, escape
 
+from archive import wording
 from archive.model import MESSAGE_KINDS
 from archive.pages import Entry
 
@@ -75,6 +77,11 @@ def environment(zone: ZoneInfo, stylesheet: str) -> jinja2.Environment:
         "address_kind": lambda kind: ADDRESSES.get(kind, kind),
         "name_kind": lambda kind: NAME_KINDS.get(kind, kind), "facts": facts,
         "lost_quote": lost_quote, "event_times": lambda detail: event_times(detail, zone),
+        "short": lambda ms: short(at(ms, zone)),
+        "done": lambda action: wording.action_words(
+            replace(action, text=""), lambda ms: short(at(ms, zone)), isolated),
+        "standing": lambda case: wording.standing(
+            case, lambda ms: short(at(ms, zone)), isolated),
         "forwarded": lambda detail: bool(_detail(detail).get("forwarded")),
     }
     env.tests["continuing"] = continuing
@@ -97,6 +104,16 @@ def brief(moment: datetime, now: datetime) -> str:
     if moment.date() == now.date():
         return f"{moment:%H:%M}"
     return f"{moment.day} {moment:%b}" + ("" if moment.year == now.year else f" {moment.year}")
+
+
+def short(moment: datetime) -> str:
+    """`6 Apr 2026, 08:12`"""
+    return f"{moment.day} {moment:%b %Y, %H:%M}"
+
+
+def isolated(text: str) -> str:
+    """A person's words inside a sentence of ours, which they cannot turn around (FSI … PDI)."""
+    return f"\u2068{clean(text, 500)}\u2069"
 
 
 def near(moment: datetime, other: datetime) -> str:

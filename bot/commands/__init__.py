@@ -3,7 +3,9 @@ words, from the same list."""
 from __future__ import annotations
 
 from bot.commands.base import Command
+from bot.commands.digest import DIGEST_COMMANDS
 from bot.commands.help import help_command
+from bot.commands.letters import LETTER_COMMANDS
 from bot.commands.lists import LIST_COMMANDS
 from bot.commands.marking import MARKING_COMMANDS
 from bot.commands.opening import OPENING_COMMANDS
@@ -14,5 +16,6 @@ from bot.commands.work import WORK_COMMANDS
 
 COMMANDS: list[Command] = [
     *OPENING_COMMANDS[:1], *LIST_COMMANDS, *WORK_COMMANDS, *PAPER_COMMANDS, *MARKING_COMMANDS,
-    *OPENING_COMMANDS[1:], *THREAD_COMMANDS, *SEARCH_COMMANDS]
+    *OPENING_COMMANDS[1:], *LETTER_COMMANDS, *THREAD_COMMANDS, *SEARCH_COMMANDS,
+    *DIGEST_COMMANDS]
 COMMANDS.insert(0, help_command(COMMANDS))

@@ -75,5 +75,5 @@ class Help:
 def help_command(commands: list[Command]) -> Command:
     """The command that explains `commands`."""
     page = Help(commands)
-    return Command("help", "[case|search]", "Shows this; with a word, more about it.", (),
+    return Command("help", "[case|search|digest]", "Shows this; with a word, more about it.", (),
                    page.parse, page.do, page.render, examples=("help case",))

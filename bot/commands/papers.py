@@ -1,7 +1,7 @@
 """`!case link`, `unlink` and `tell`: the group's messages on a file, and the answer to it."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archive import cases, casework
 from archive.cases import Case, Docket
@@ -23,6 +23,7 @@ from bot.commands.work import OnCase, changed
 from nlp import words as texts
 
 TELL_LONGEST = 4000
+MANY = 50  # messages linked at once
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,41 @@ def parse_paper(call: Call, request: Request) -> OnFile:
     return OnFile(only(call, request), request.reply_to)
 
 
-async def do_link(tools: Tools, request: Request, wanted: OnFile) -> Unit[Docket]:
-    """Put it on the file."""
+@dataclass(frozen=True)
+class Linking:
+    """A case and messages of its room; `named`: by their ids, not by replying."""
+
+    which: Case | CaseNumber
+    events: tuple[str, ...]
+    named: bool
+
+
+def parse_link(call: Call, request: Request) -> Linking:
+    """As a reply to the message; or with the ids of messages, as the bot's suggestions have it."""
+    named = tuple(dict.fromkeys(call.rest.split()))
+    if named and all(word.startswith("$") for word in named):
+        return Linking(which(call, request), named[:MANY], True)
+    wanted = parse_paper(call, request)
+    return Linking(wanted.which, (wanted.event_id,), False)
+
+
+async def do_link(tools: Tools, request: Request, wanted: Linking) -> Unit[Docket]:
+    """Put them on the file, but for what lies there."""
     case = await find(tools, request, wanted.which)
-    if case.room_id != request.room_id:
+    if case.room_id != request.room_id and not wanted.named:
         raise Mistake(f"{case.number} is a case of another room; papers of one room are not shown "
                       "in another.")
-    paper = await paper_of(tools, request, wanted.event_id)
-    return casework.link(case.id, paper, request.actor, request.at, request.event_id)
+    there = replace(request, room_id=case.room_id)
+    papers = [await paper_of(tools, there, event_id) for event_id in wanted.events]
+
+    def unit() -> Unit[Docket]:
+        docket = yield from cases.docket_of(case.id)
+        lying = {paper.event_id for paper in docket.papers}
+        for paper in [each for each in papers if each.event_id not in lying] or papers[:1]:
+            docket = yield from casework.link(
+                case.id, paper, request.actor, request.at, request.event_id)
+        return docket
+    return unit()
 
 
 def render_papers(docket: Docket, request: Request) -> list[Say]:
@@ -121,7 +149,7 @@ def render_tell(facts: tuple[Docket, str], request: Request) -> list[Say]:
 PAPER_COMMANDS = [
     Command("case link", "N",
             "As a reply to a message: puts it on the case's file.",
-            ("add", "attach", "جوڑو", "شامل"), parse_paper, do_link, render_papers,
+            ("add", "attach", "جوڑو", "شامل"), parse_link, do_link, render_papers,
             takes_number=True, examples=("case link 42",)),
     Command("case unlink", "N",
             "As a reply to a message: takes it off the case's file, after you have said ✅.",

@@ -9,11 +9,15 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
+from archive.db import open_database
 from bot import app
+from bot.matrix import Matrix
 from config import Config
 from tests.homeserver import House
 
@@ -22,9 +26,11 @@ _names = itertools.count(1)
 
 
 def config_for(house: House, database_url: str, folder: Path, staff: tuple[str, ...]) -> Config:
-    """The house's configuration with an archive of this test's own."""
+    """The house's configuration with an archive of this test's own, and a bot that says nothing
+    unasked."""
     return replace(house.config, data=folder, database=database_url,
-                   bridge=replace(house.config.bridge, staff=staff))
+                   bridge=replace(house.config.bridge, staff=staff),
+                   bot=replace(house.config.bot, digest="", staff_room=""))
 
 
 class Staff:
@@ -46,6 +52,16 @@ class Staff:
 
     async def join(self, room_id: str) -> None:
         await self.call("POST", f"/v3/join/{quote(room_id)}", {})
+
+    async def leave(self, room_id: str) -> None:
+        await self.call("POST", f"/v3/rooms/{quote(room_id)}/leave", {})
+
+    async def invites(self) -> dict[str, dict[str, Any]]:
+        """Open invitations: room id to the invitation's content."""
+        rooms = (await self.call("GET", f"/v3/sync?timeout={next(self._txn)}")).get("rooms", {})
+        return {room_id: event["content"] for room_id, room in rooms.get("invite", {}).items()
+                for event in room["invite_state"]["events"]
+                if event["type"] == "m.room.member" and event["state_key"] == self.user_id}
 
     async def send(self, room_id: str, content: dict[str, Any],
                    type_: str = "m.room.message") -> str:
@@ -137,6 +153,39 @@ async def running_bot(config: Config) -> AsyncIterator[None]:
             await task
 
 
+class Hands:
+    """A clock that is set by hand, on the office's time zone."""
+
+    def __init__(self, text: str) -> None:
+        self.set(text)
+
+    def set(self, text: str) -> int:
+        """`2026-11-24 09:00`; gives Unix ms."""
+        self.day = datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("Asia/Karachi"))
+        self.at = int(self.day.timestamp() * 1000)
+        return self.at
+
+    def __call__(self) -> int:
+        return self.at
+
+
+@contextlib.asynccontextmanager
+async def ticking_bot(config: Config, now: Hands) -> AsyncIterator[app.Bot]:
+    """The bot, in this process, with a clock of the test's: `await bot.clock.tick()`."""
+    db = await open_database(config.database_url)
+    matrix = Matrix(config.homeserver.url, config.user_id(config.bot.user), config.bot.as_token)
+    bot = app.Bot(config, db, matrix, now)
+    task = asyncio.create_task(bot.run())
+    try:
+        yield bot
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await matrix.close()
+        await db.close()
+
+
 _RUN = """
 import asyncio, logging, pathlib, sys, config
 from bot import app
@@ -151,7 +200,8 @@ async def bot_process(house: House, config: Config, die_at: str = ""
     """The bot as a process of its own, killed (-9) at the end if it did not die before."""
     environment = {
         **os.environ, "DAFTAR_DATABASE": config.database, "DAFTAR_DATA": str(config.data),
-        "DAFTAR_BRIDGE_STAFF": ",".join(config.bridge.staff), "DAFTAR_TEST_DIE_AT": die_at}
+        "DAFTAR_BRIDGE_STAFF": ",".join(config.bridge.staff), "DAFTAR_TEST_DIE_AT": die_at,
+        "DAFTAR_BOT_DIGEST": config.bot.digest, "DAFTAR_BOT_STAFF_ROOM": config.bot.staff_room}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", _RUN, str(house.config_path), env=environment,
         cwd=Path(app.__file__).parents[1])

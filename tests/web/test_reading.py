@@ -175,7 +175,7 @@ async def test_cases_and_a_docket_sheet(site: Pages) -> None:
     assert "SED-2026-00002" not in await read(site, "/cases")
     assert "SED-2026-00002" in await read(site, "/cases?state=closed")
     page = await read(site, "/cases/sed-2026-00001")
-    for words in ("GGPS Thangi Sibi: both teachers absent", "Handed to <bdi>DEO Sibi",
+    for words in ("GGPS Thangi Sibi: both teachers absent", "assigned it to \u2068DEO Sibi",
                   "Pay record asked from DAO Sibi", f"/r/{site.made['report']}"):
         assert words in page, words
 
