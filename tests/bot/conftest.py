@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -29,9 +29,11 @@ async def bot_is_in(staff: Staff, room_id: str) -> bool:
 
 @pytest.fixture
 async def desk(house: House, tmp_path: Path) -> AsyncIterator[Desk]:  # noqa: F811
-    """The bot runs in this process and has joined a room of its own; the archive is SQLite."""
+    """The bot runs in this process and has joined a room of its own, in which an officer works; the
+    archive is SQLite."""
     staff = await new_staff(house)
     config = config_for(house, f"sqlite:{tmp_path / 'archive.sqlite'}", tmp_path, (staff.user_id,))
+    config = replace(config, bot=replace(config.bot, roles={staff.user_id: "officer"}))
     async with running_bot(config):
         room_id = await staff.create_room(config.user_id(config.bot.user))
         await until(lambda: bot_is_in(staff, room_id))

@@ -245,3 +245,14 @@ async def test_refusals_name_the_rule_and_are_kept(roles_desk) -> None:
         assert (await cases.by_id(db, 1)).status == "new"
     finally:
         await db.close()
+
+
+async def test_all_power_in_a_private_talk_makes_no_officer(house, tmp_path) -> None:
+    staff = await new_staff(house)
+    config = config_for(house, f"sqlite:{tmp_path / 'a.sqlite'}", tmp_path, (staff.user_id,))
+    async with running_bot(config):
+        room = await staff.create_room(config.user_id(config.bot.user))
+        await until(lambda: bot_is_in(staff, room))
+        await opened(staff, room, "!case open A matter")
+        refused = await staff.ask(room, "!case classify 1 secret")
+        assert "must be an officer, and you are a member of staff here" in refused["body"]
