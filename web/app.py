@@ -14,7 +14,7 @@ from aiohttp import ClientSession, web
 from archive.db import ArchiveError, Database, open_database
 from archive.media import MediaStore
 from config import Config, ConfigError
-from web import cases, files, filters, groups, metrics, people, search, signin, status
+from web import audit, cases, files, filters, groups, metrics, people, search, signin, status
 from web.sessions import FormTokens, Sessions, Throttle
 from web.site import SESSION, SITE, PageError, Site, render
 
@@ -40,6 +40,7 @@ ROUTES = [
     web.get("/cases/{number}.{format:pdf|docx|json}", cases.export),
     web.get("/cases/{number}", cases.docket),
     web.get("/status", status.status),
+    web.get("/audit", audit.trail),
     web.get("/media/{sha256}", files.media),
     web.get("/thumb/{sha256}", files.thumbnail),
     web.get("/static/{name}", files.static),

@@ -1,7 +1,7 @@
 """`!help`: the vocabulary, from the same table that the bot works by."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archive.db import Unit
 from bot import parse as grammar
@@ -15,12 +15,21 @@ NUMBERS = ("N is a case's number: 42, 00042 or SED-2026-00042. In a case's threa
            "out.")
 
 
+REACTIONS = "Reactions to messages are commands, too:"
+ANSWERS = "My questions are answered by a reaction to them: ✅ is yes, ❌ no."
+
+
 @dataclass(frozen=True)
 class HelpPage:
     """Which commands to explain, and whether at length."""
 
     commands: list[Command]
     full: bool
+    buttons: tuple[tuple[str, str], ...] = ()  # reaction, what it does
+
+
+BUTTONS = {"open": "opens a case with the message", "link": "puts the message on the file of the "
+           "case that you last worked on", "take": "on a case's card: the case is yours"}
 
 
 class Help:
@@ -46,8 +55,10 @@ class Help:
         return HelpPage(chosen, full=True)
 
     async def do(self, tools: Tools, request: Request, page: HelpPage) -> Unit[HelpPage]:
-        """Nothing."""
-        return result(page)
+        """Only the reactions that the configuration names."""
+        buttons = tools.config.bot.buttons
+        return result(replace(page, buttons=tuple(
+            (sign, BUTTONS[name]) for name, sign in buttons.items() if sign)))
 
     def render(self, page: HelpPage, request: Request) -> list[Say]:
         """A list of usage lines with a sentence each."""
@@ -69,6 +80,11 @@ class Help:
             markup.append(f"<li>{line}</li>")
         text += ["", NUMBERS]
         markup.append(f"</ul><p>{render.html(NUMBERS)}</p>")
+        if not page.full and page.buttons:
+            text += ["", REACTIONS, *(f"{sign} {what}" for sign, what in page.buttons), ANSWERS]
+            markup.append(f"<p>{render.html(REACTIONS)}</p><ul>" + "".join(
+                f"<li>{sign} {render.html(what)}</li>" for sign, what in page.buttons)
+                + f"</ul><p>{render.html(ANSWERS)}</p>")
         return [Answer("\n".join(text), "".join(markup))]
 
 

@@ -256,3 +256,26 @@ async def test_all_power_in_a_private_talk_makes_no_officer(house, tmp_path) -> 
         await opened(staff, room, "!case open A matter")
         refused = await staff.ask(room, "!case classify 1 secret")
         assert "must be an officer, and you are a member of staff here" in refused["body"]
+
+
+async def test_two_at_once_see_each_other_and_both_are_kept(desk: Desk) -> None:
+    staff, room = desk.staff, desk.room_id
+    number = await opened(staff, room, "!case open Two officers")
+    other = await new_staff(staff.house, "Bilal Baloch")
+    await staff.call("POST", f"/v3/rooms/{room}/invite", {"user_id": other.user_id})
+    await other.join(room)
+    first, second = await staff.say(room, "!case assign 1 DEO Sibi"), await other.say(
+        room, "!case assign 1 DEO Kohlu")
+    [early] = await until(lambda: staff.answers(room, first))
+    [late] = await until(lambda: staff.answers(room, second))
+    assert early["body"] == f"{number} is with DEO Sibi."
+    assert late["body"] == f"{number} is with DEO Kohlu (before: DEO Sibi)."
+    history = (await staff.ask(room, "!case history 1"))["body"]
+    assert "Ayesha Khan assigned it to DEO Sibi" in history
+    assert "Bilal Baloch handed it from DEO Sibi to DEO Kohlu" in history
+
+
+async def test_help_lists_the_reactions(desk: Desk) -> None:
+    said = (await desk.staff.ask(desk.room_id, "!help"))["body"]
+    for line in ("📁 opens a case with the message", "👀 on a case's card", "✅ is yes, ❌ no"):
+        assert line in said

@@ -12,7 +12,7 @@ import pytest
 from docx import Document
 from playwright.async_api import async_playwright
 
-from archive import cases, casework
+from archive import audit, cases, casework
 from archive.cases import Actor, Docket
 from tests.web import seed
 from tests.web.server import Pages
@@ -169,3 +169,20 @@ async def test_a_phone_and_a_browser_show_it_whole(worked: Pages) -> None:
             await page.get_by_role("link", name="PDF, to print").click()
         assert (await waiting.value).suggested_filename == f"{ONE}.pdf"
         await browser.close()
+
+
+async def test_the_trail_of_commands_is_for_admins(worked: Pages) -> None:
+    room = f"!group{worked.made['schools']}:{seed.SERVER}"
+    await worked.db.write(audit.note(audit.Entry(
+        "$refused", room, SHAZIA, seed.ms("2026-04-08 12:00"), "!case merge 1 into 2 <b>",
+        "refused", "To use !case merge one must be an officer")))
+    assert "shown to admins only" in await read(worked, "/audit", 403)
+    cookie = {SESSION_COOKIE: worked.site.sessions.open(ADMIN).id}
+    async with worked.stranger.get("/audit", cookies=cookie) as answer:
+        page = await answer.text()
+    assert answer.status == 200
+    for words in ("Shazia Durrani", "!case merge 1 into 2 &lt;b&gt;", "one must be an officer",
+                  "School Education, all districts"):
+        assert words in page
+    async with worked.stranger.get("/audit?q=@nobody:x", cookies=cookie) as answer:
+        assert "has given no command" in await answer.text()
