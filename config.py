@@ -79,6 +79,10 @@ class Bridge:
     staff: tuple[str, ...] = _doc("Matrix ids that are invited to every mirrored room.", tuple)
     groups: tuple[str, ...] = _doc("WhatsApp groups to mirror, by JID or exact name; * for all.",
                                    lambda: ("*",))
+    direct: tuple[str, ...] = _doc(
+        "Direct chats with the department's number to carry: numbers (+923001234567, +92300*) or "
+        "patterns of names, * for all; none by default. People choose their names themselves: "
+        "only a number is surely somebody's. See docs/direct-chats.md.", tuple)
     join_members: str = _doc(
         "Which members' ghosts are in a room: lazily (those who spoke) or all.", "lazily")
     spaces: tuple[SpaceRule, ...] = _doc(

@@ -17,6 +17,7 @@ from bridge.link.parent import Link
 from bridge.matrix import Homeserver, HomeserverError
 from bridge.own import OwnLines
 from bridge.rooms.choosing import Choosing
+from bridge.rooms.directs import Directs
 from bridge.rooms.groups import Groups
 from bridge.rooms.rooms import ADMIN_CHAT, Rooms
 from bridge.status import Status
@@ -30,8 +31,8 @@ COMMANDS = (  # word, what it does
     ("logout", "unlink the phone"),
     ("groups", "the groups this account sees, and which are bridged"),
     ("bridge", "bridge a group: its number in !wa groups, its name or JID; then, if you want, a "
-               "room to which the bridge was invited"),
-    ("unbridge", "read nothing more of a group; its room and record stay"),
+               "room to which the bridge was invited; or a direct chat: its phone number (+92…)"),
+    ("unbridge", "read nothing more of a group, or of a direct chat (+92…); room and record stay"),
     ("link", "link your own number, to speak as yourself; with a phone number, by pairing code"),
     ("unlink", "unlink your own number"),
     ("seen", "in a group's room, in reply to a message of staff: who has got it, who has read it"),
@@ -46,7 +47,7 @@ class Admin:
     repeatable = True  # answers carry the command's event id as transaction id
 
     def __init__(self, config: Config, database: Database, homeserver: Homeserver, link: Link,
-                 groups: Groups, rooms: Rooms, status: Status, own: OwnLines,
+                 groups: Groups, directs: Directs, rooms: Rooms, status: Status, own: OwnLines,
                  listen: Callable[[str], None], wake: Callable[[str], None]) -> None:
         """`listen`: commands are read in this room from now on."""
         self._own = own
@@ -58,7 +59,7 @@ class Admin:
         self._homeserver = homeserver
         self._link = link
         self._groups = groups
-        self._choosing = Choosing(config, database, homeserver, groups, rooms)
+        self._choosing = Choosing(config, database, homeserver, groups, rooms, directs)
         self._status = status
 
     async def begin(self, lane: str, recovering: bool) -> None:

@@ -27,6 +27,7 @@ from bridge.outward.presence import Presence
 from bridge.outward.sealed import Sealed
 from bridge.own import OwnLines
 from bridge.rooms.avatars import Avatars
+from bridge.rooms.directs import Directs
 from bridge.rooms.ghosts import Ghosts
 from bridge.rooms.groups import Groups
 from bridge.rooms.media import Media
@@ -48,7 +49,8 @@ class Bridge:
         self.database = database
         whatsapp = config.whatsapp
         self.link = Link(config.data / "links" / whatsapp.name, whatsapp.device_name,
-                         whatsapp.environment, self._on_event, self._on_state)
+                         whatsapp.environment, self._on_event, self._on_state,
+                         direct=lambda: self.directs.rules())
         self.homeserver = Homeserver(config, self._on_transaction)
         self.accounts = Accounts(database, Account(DEPARTMENT, self.link), config.homeserver.name,
                                  lambda: self.homeserver.puppets)
@@ -61,6 +63,8 @@ class Bridge:
         rooms = Rooms(config, database, self.homeserver, avatars, ghosts)
         self.rooms = rooms
         self.groups = Groups(config, database, self.link, lambda: self.status.own_jid, self._wake)
+        self.directs = Directs(config, database, self.accounts.department.is_of, self._wake)
+        self.directs.on_choice = self.link.choose
         self.status = Status(config, database, self.homeserver, rooms, self._wake)
         inbound = Inbound(database, self.homeserver, rooms, ghosts, media, config, self.accounts)
         outbound = Outbound(config, database, self.homeserver, self.accounts, media, self._wake)
@@ -71,13 +75,13 @@ class Bridge:
         self.paces = Paces(database, self.pace,
                            lambda owner: self._pace(self._own_status(owner, "")))
         self.outbox = Outbox(config, database, self.homeserver, self._wake)
-        admin = Admin(config, database, self.homeserver, self.link, self.groups, rooms,
-                      self.status, self.own, self.outbox.listen, self._wake)
+        admin = Admin(config, database, self.homeserver, self.link, self.groups, self.directs,
+                      rooms, self.status, self.own, self.outbox.listen, self._wake)
         self.lanes = Lanes(database, {"in": inbound, "out": Paced(outbound, self.paces),
                                       "bot": admin, "mark": Marks(database, self.homeserver),
                                       "key": Sealed(database, self.homeserver, self.outbox.store)},
                            retries=config.bridge.retries)
-        self.inbox = Inbox(database, self.groups, self._wake, self.accounts,
+        self.inbox = Inbox(database, self.groups, self.directs, self._wake, self.accounts,
                            ZoneInfo(config.timezone), config.bridge.admins)
         self.inbox.in_doubt = Heard(database, self._wake).settle
         self.signs = Signs(config, database, self.homeserver)

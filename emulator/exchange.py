@@ -99,8 +99,7 @@ class Exchange:
     def compose_late(self, device: Device, item: Item) -> None:
         """Encrypts a message that was sent before the device had published its keys."""
         if not item.jid.endswith("@g.us"):
-            chat = self._emulator.directs.of(device.phone, Jid(item.jid))
-            node = self._emulator.directs.again(device, item, chat, None) if chat else None
+            node = self._emulator.directs.again(device, item, None)
             device.replace(item, node) if node else device.remove(item)
             return
         found = self.again(item)

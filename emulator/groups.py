@@ -190,8 +190,9 @@ class Groups:
         self._tell(devices, Jid(group.jid), group, author.address(group))
 
     def tell_of_picture(self, phone: Phone) -> None:
-        """A phone's own picture changed."""
-        numbers = {number for group in self._emulator.groups.values()
+        """A phone's own picture changed: those who share a chat with it are told."""
+        chats = [*self._emulator.groups.values(), *self._emulator.directs.all]
+        numbers = {number for group in chats
                    if phone.number in group.members for number in group.members}
         devices = [device for number in sorted(numbers - {phone.number})
                    for device in self._emulator.phones[number].devices.values()]

@@ -31,8 +31,6 @@ class Retries:
     def receipt(self, device: Device, node: Node) -> None:
         """A device confirms messages, or asks for one again. Raises NodeError."""
         chat, id = node.jid("to"), node.attr("id")
-        if chat.server != "g.us":  # what our own account said elsewhere is confirmed to the other
-            chat = node.attrs.get("recipient") or chat
         if node.attrs.get("type") == "retry":
             self._retry(device, node, chat, id)
             return

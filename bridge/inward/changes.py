@@ -35,7 +35,7 @@ def permitted(chat_id: int, event: Incoming) -> Unit[bool]:
             event.from_me and found[0]["origin"] == "matrix"
             and found[0]["account"] == sent.DEPARTMENT):
         return True
-    if said.kind == "edit":
+    if said.kind == "edit" or event.peer is not None:  # a direct chat has no admins
         return False
     admins = yield (
         "SELECT person_id FROM member WHERE chat_id = ? AND role IN ('admin', 'superadmin')",

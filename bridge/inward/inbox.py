@@ -10,10 +10,11 @@ from datetime import tzinfo
 
 from archive import messages, queue, sent
 from archive.db import Database, Unit
-from archive.model import NewRecord
+from archive.model import Chat, NewRecord
 from bridge.accounts import Account, Accounts
 from bridge.inward import changes, late, ringing
 from bridge.link import Delivery
+from bridge.rooms.directs import Directs
 from bridge.rooms.groups import Groups
 from bridge.steps import reached
 from bridge.whatsapp import calls, described, events, history, sealed
@@ -36,8 +37,9 @@ class Inbox:
     """Step 2: one transaction writes the record and its queue row; only then does the link
     acknowledge its journal."""
 
-    def __init__(self, database: Database, groups: Groups, wake: Callable[[str], None],
-                 accounts: Accounts, zone: tzinfo, admins: tuple[str, ...] = ()) -> None:
+    def __init__(self, database: Database, groups: Groups, directs: Directs,
+                 wake: Callable[[str], None], accounts: Accounts, zone: tzinfo,
+                 admins: tuple[str, ...] = ()) -> None:
         """`admins` hear of calls."""
         self._admins = admins
         self._accounts = accounts
@@ -45,6 +47,7 @@ class Inbox:
         self._zone = zone
         self._db = database
         self._groups = groups
+        self._directs = directs
         self._wake = wake
 
     async def store(self, delivery: Delivery, heard: Account | None = None) -> None:
@@ -73,11 +76,11 @@ class Inbox:
         lane: str | None = None
         match event:
             case events.Incoming():
-                chat = await self._groups.chosen(event.chat)
+                chat = await self._chosen(event, delivery.at)
                 if chat is not None:
                     lane = await self._message(chat.id, event, delivery.at)
             case events.Undecryptable():
-                chat = await self._groups.chosen(event.chat)
+                chat = await self._chosen(event, delivery.at)
                 if chat is not None:
                     lane = await self._unreadable(chat.id, event, delivery.at)
             case described.GroupChange():
@@ -88,6 +91,12 @@ class Inbox:
                 lane = await self._groups.pictured(event, delivery.at)
         return lane
 
+    async def _chosen(self, event: events.Incoming | events.Undecryptable, at: int) -> Chat | None:
+        """The archive's chat of an event; None for one that is not carried."""
+        if event.peer is None:
+            return await self._groups.chosen(event.chat)
+        return await self._directs.chosen(event.peer, at)
+
     async def _ringing(self, delivery: Delivery) -> str | None:
         call = calls.parse(delivery.code, delivery.body)
         if call is None:
@@ -95,6 +104,8 @@ class Inbox:
         if call.group:
             chat = await self._groups.chosen(call.group)
             return chat and await self._db.write(ringing.in_group(chat, call, delivery.at))
+        if chat := await self._directs.known(call.sender):
+            return await self._db.write(ringing.in_chat(chat, call, delivery.at))
         for lane in await self._db.write(ringing.alone(call, self._admins, self._zone)):
             self._wake(lane)
         return None
@@ -103,7 +114,7 @@ class Inbox:
         """What a member of staff's own number heard: only messages, only of groups that are
         mirrored. Mostly the department's has heard them, too; then nothing is added."""
         event = events.parse(delivery.code, delivery.body)
-        if event is None:
+        if event is None or event.peer is not None:
             return None
         chat = await self._groups.mirrored(event.chat)
         if chat is None:
@@ -141,8 +152,8 @@ class Inbox:
     async def _past(self, delivery: Delivery) -> None:
         """The phone's history, group by group; what is in the record already adds nothing."""
         own = events.sender_of_jid(self._accounts.department.jid)
-        for jid, messages_ in history.read(delivery.body, own).items():
-            chat = await self._groups.chosen(jid)
+        for messages_ in history.read(delivery.body, own).values():
+            chat = await self._chosen(messages_[0], delivery.at)
             if chat is None:
                 continue
             fresh = await self._unknown(chat.id, messages_)

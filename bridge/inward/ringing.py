@@ -19,6 +19,13 @@ def in_group(chat: Chat, call: Call, at: int) -> Unit[str | None]:
     return (yield from follow.say(chat, f"call:{call.id}", call.at, at, text, call.sender))
 
 
+def in_chat(chat: Chat, call: Call, at: int) -> Unit[str | None]:
+    """The other end of a direct chat calls the department. Returns the lane with work."""
+    name = yield from _name(call)
+    text = f"{name} is calling the department's number ({_kind(call)}). Only its phone can answer."
+    return (yield from follow.say(chat, f"call:{call.id}", call.at, at, text, call.sender))
+
+
 def alone(call: Call, admins: Iterable[str], zone: tzinfo) -> Unit[list[str]]:
     """Somebody calls the department's number: its admins hear of it. Returns the lanes."""
     name = yield from _name(call)

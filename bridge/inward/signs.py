@@ -24,7 +24,8 @@ from archive.model import Chat, Sender
 from bridge.clock import now_ms
 from bridge.link import CHAT_PRESENCE, RECEIPT
 from bridge.matrix import Homeserver, HomeserverError
-from bridge.whatsapp import events
+from bridge.rooms import directs
+from bridge.whatsapp import described, events
 from config import Config
 from waproto import neonize_pb2
 
@@ -122,7 +123,7 @@ class Signs:
     async def _show_typing(self) -> None:
         heard, self._typing = self._typing, {}
         for (jid, sender), on in heard.items():
-            chat = await directory.chat_by_jid(self._db, jid)
+            chat = await directs.find(self._db, jid)
             ghost = await self._ghost(chat, sender) if chat and chat.room_id else None
             if not chat or not chat.room_id or not ghost:
                 continue
@@ -157,7 +158,7 @@ class Signs:
             heard = self._heard.popleft()
             by_chat[heard.chat].append(heard)
         for jid, all_heard in by_chat.items():
-            chat = await directory.chat_by_jid(self._db, jid)
+            chat = await directs.find(self._db, jid)
             if chat is None:
                 continue
             records = await self._records(chat, {m for h in all_heard for m in h.messages})
@@ -225,7 +226,7 @@ def _note(found: list[tuple[int, int, _Heard]]) -> Unit[None]:
 
 
 def _sender(source: neonize_pb2.MessageSource) -> Sender | None:
-    if source.Chat.Server != ids.GROUP_SERVER:
+    if not (source.Chat.Server == ids.GROUP_SERVER or described.is_direct(events.jid(source.Chat))):
         return None
     return events.sender_of_jid(events.jid(source.Sender))
 

@@ -27,7 +27,6 @@ from bridge.link import (
     EXIT_LOCKED,
     EXIT_RETRY,
     EXIT_UNSCANNED,
-    HISTORY_SYNC,
     MESSAGE,
     RECEIPT,
     RESTING,
@@ -35,6 +34,7 @@ from bridge.link import (
     direct,
     frames,
     library,
+    private,
 )
 from bridge.link.calls import Calls
 from bridge.link.journal import Journal, JournalError
@@ -181,9 +181,13 @@ class Child:
                 if code in library.SIGNALS:
                     self._loop.call_soon_threadsafe(self._on_signal, code, body)
             elif (mine := self._without_private(code, body)) is None:
-                pass
+                if code == MESSAGE and (sign := private.sign(self._library, body)) and \
+                        self._of_phone(sign):
+                    self._journal.append(RECEIPT, sign, _now(), None)
+                    self._wake()
             elif code in library.JOURNALLED or (code == RECEIPT and self._of_phone(body)):
                 reached("link1-before-journal")
+                mine = private.bare(self._library, mine) if code == RECEIPT else mine
                 self._journal.append(code, mine, _now(), self._sent_at(code, body))
                 reached("link1-journalled")
                 self._wake()
@@ -198,6 +202,10 @@ class Child:
             self._busy_at = time.monotonic()
             self._in_callback = False
 
+    def _without_private(self, code: int, body: bytes) -> bytes | None:
+        return private.without(self._library, self._direct, code, body) \
+            if code in private.CODES else body
+
     def _is_chosen(self, code: int, body: bytes) -> bool:
         """On somebody's own number: is this a message of a chat that is bridged? All else there is
         private; it is dropped here, before anything is written."""
@@ -211,44 +219,6 @@ class Child:
         except self._library.DecodeError:
             return False
         return f"{chat.User}@{chat.Server}" in self._chosen
-
-    def _without_private(self, code: int, body: bytes) -> bytes | None:
-        """An event without direct chats that are not chosen; None when nothing is left of it. They
-        are private: of them nothing is written down."""
-        kinds = {MESSAGE: self._library.pb.Message,
-                 UNDECRYPTABLE: self._library.pb.UndecryptableMessage}
-        try:
-            if code in kinds:
-                info = kinds[code].FromString(body).Info
-                return body if self._may_be_heard(info.MessageSource, info.Pushname) else None
-            if code == HISTORY_SYNC:
-                return self._history_without_private(body)
-        except self._library.DecodeError:
-            return body  # kept all the same: nobody can say what it is
-        return body
-
-    def _may_be_heard(self, source: Any, push_name: str) -> bool:
-        if source.Chat.Server not in direct.SERVERS:
-            return True
-        if source.IsFromMe:
-            return self._direct.want(_addresses(source.Chat, source.RecipientAlt))
-        return self._direct.want(_addresses(source.Sender, source.SenderAlt), str(push_name))
-
-    def _history_without_private(self, body: bytes) -> bytes:
-        sync = self._library.pb.HistorySync.FromString(body)
-        names = {name.ID: name.pushname for name in sync.Data.pushnames}
-        other = {}
-        for pair in sync.Data.phoneNumberToLidMappings:
-            other[pair.pnJID], other[pair.lidJID] = pair.lidJID, pair.pnJID
-        for place, said in reversed(list(enumerate(sync.Data.conversations))):
-            if said.ID.partition("@")[2] not in direct.SERVERS:
-                continue
-            known = [said.ID, said.pnJID, said.lidJID, other.get(said.ID, "")]
-            if not self._direct.want(known, *(str(names.get(jid, "")) for jid in known)):
-                del sync.Data.conversations[place]
-        sync.Data.ClearField("statusV3Messages")  # what people show to all they know
-        sync.Data.ClearField("callLogRecords")
-        return bytes(sync.SerializeToString())
 
     def _of_phone(self, body: bytes) -> bool:
         """Whether a receipt is a sign of the own phone that is worth telling. The phone is device
@@ -484,10 +454,6 @@ class Child:
         self._journal.close(clean=True)
         await self._drain()
         watchdog.cancel()
-
-
-def _addresses(*jids: Any) -> list[str]:
-    return [f"{jid.User}@{jid.Server}" for jid in jids if jid.User]
 
 
 async def _nothing(_client: Any, _event: Any) -> None:

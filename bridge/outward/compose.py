@@ -223,9 +223,10 @@ def caption_message(kind: str, caption: Words) -> e2e.Message:
 
 
 def message_key(chat: str, message_id: str, *, from_me: bool, participant: str) -> Any:
-    """waCommon.MessageKey of a message in a group; the participant is left out for our own."""
+    """waCommon.MessageKey of a message; the participant is left out for our own, and in a direct
+    chat ("")."""
     key = common.MessageKey(remoteJID=chat, fromMe=from_me, ID=message_id)
-    if not from_me:
+    if participant and not from_me:
         key.participant = participant
     return key
 

@@ -25,10 +25,11 @@ from bridge.outward.outbox import LATE_MS, REFUSED_TYPES
 from bridge.outward.sealed import REASON
 from bridge.outward.speakers import Speakers
 from bridge.outward.voice import Voice
-from bridge.rooms import standing
+from bridge.rooms import directs, standing
 from bridge.rooms.media import Media
 from bridge.shown import convert
 from bridge.steps import reached
+from bridge.whatsapp import described
 from bridge.worker import Away, GiveUp, Retry, Unsure
 from config import Config
 
@@ -113,7 +114,7 @@ class Outbound:
                      by: Account, message: Any) -> list[str]:
         """Step 5, and the note of it. Returns the lanes that got work."""
         try:
-            gone = await by.link.send(chat.jid, message)
+            gone = await by.link.send(await directs.address(self._db, chat), message)
         except LinkError as error:
             if by.own:
                 self._speakers.refused(row)
@@ -144,7 +145,8 @@ class Outbound:
                 return compose.text_message(await self._caption(words, event["sender"], by), None)
             case "revoke":
                 return compose.revoke_message(compose.message_key(
-                    chat.jid, event["message"], from_me=True, participant=""))
+                    await directs.address(self._db, chat), event["message"], from_me=True,
+                    participant=""))
             case _ if await self._nameless(record, by):
                 raise GiveUp("the line that says who speaks could not be sent")
         return await self._message(record, chat, event, by)
@@ -297,7 +299,8 @@ class Outbound:
             if record.kind == "deletion":
                 return None  # it never got there
             raise GiveUp("the message that it changes is not on WhatsApp")
-        key = compose.message_key(chat.jid, message_id, from_me=True, participant="")
+        key = compose.message_key(
+            await directs.address(self._db, chat), message_id, from_me=True, participant="")
         age = now_ms() - target.sent_at
         if record.kind == "deletion":
             if age > REVOKE_WINDOW_MS:
@@ -351,9 +354,13 @@ class Outbound:
         message_id = await self._message_id(target)
         if target is None or message_id is None:
             raise GiveUp("what it is about is no message on WhatsApp")
+        if described.is_direct(chat.jid):
+            participant = ""
+        else:
+            participant = participant or await self._address(target, by)
         return compose.message_key(
-            chat.jid, message_id, from_me=await self._speakers.sent(by, target),
-            participant=participant or await self._address(target, by))
+            await directs.address(self._db, chat), message_id,
+            from_me=await self._speakers.sent(by, target), participant=participant)
 
     async def _reaction(self, record: Record, chat: Chat, emoji: str, by: Account) -> Any:
         target = await messages.get(self._db, record.target_id) if record.target_id else None

@@ -69,6 +69,11 @@ def store(chat: Chat, event: dict[str, Any], prefix: str, *, late: bool) -> Unit
     if not asked:
         return []
     lane = f"out:{chat.id}"
+    if described.is_direct(chat.jid):  # the room alone changes: there is no group behind it
+        gone = [one["person"] for one in asked if one["do"] == "remove" and one["person"]]
+        for person in gone:
+            yield from directory.mark_left(chat.id, person)
+        return [(yield from follow.room(chat, {"went": gone}))] if gone else []
     for number, one in enumerate(asked):
         payload = {**one, "by": event["sender"], "event_id": event["event_id"], "late": late,
                    "at": now_ms()}

@@ -9,6 +9,7 @@ from archive.db import Database
 from archive.model import Chat, QueueRow, Record
 from bridge.accounts import Account, Accounts
 from bridge.link import LinkDown
+from bridge.whatsapp import described
 from bridge.worker import GiveUp
 
 # These are about a message that one number sent, and WhatsApp takes them from that one only.
@@ -32,6 +33,8 @@ class Speakers:
             target = await messages.get(self._db, record.target_id)
             if target is not None and target.origin == "matrix":
                 return self._account(await sent.account_of(self._db, target.id))
+        if described.is_direct(chat.jid):
+            return self._accounts.department  # the chat is with its number
         own = self._accounts.get(event["sender"])
         if own is not None and own.own and own.connected and row.id not in self._refused and \
                 await self._accounts.role(own, chat):

@@ -13,6 +13,7 @@ from bridge.link.parent import Link
 from bridge.matrix import Homeserver
 from bridge.outward import compose, formatted
 from bridge.outward.compose import Words
+from bridge.whatsapp import described
 from config import Config
 
 HTML = "org.matrix.custom.html"
@@ -101,6 +102,8 @@ class Voice:
 
     async def _server(self, chat: Chat) -> str:
         """Whether a group names its members by LID or by number: what most of them go by."""
+        if described.is_direct(chat.jid):
+            return ids.LID_SERVER
         server, at = self._servers.get(chat.id, ("", 0.0))
         if not server or time.monotonic() - at > ADDRESSING_S:
             members = (await self._link.group(chat.jid)).Participants

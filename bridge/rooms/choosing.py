@@ -9,8 +9,10 @@ from archive.db import Database
 from archive.model import Chat
 from bridge.link import LinkError
 from bridge.matrix import Homeserver, HomeserverError
+from bridge.rooms.directs import Directs
 from bridge.rooms.groups import Groups
 from bridge.rooms.rooms import Rooms
+from bridge.whatsapp import described
 from bridge.whatsapp.described import Group
 from config import Config
 
@@ -23,12 +25,13 @@ class Choosing:
     """Answers the commands by which admins choose groups."""
 
     def __init__(self, config: Config, database: Database, homeserver: Homeserver,
-                 groups: Groups, rooms: Rooms) -> None:
+                 groups: Groups, rooms: Rooms, directs: Directs) -> None:
         self._prefix = config.bot.prefix
         self._db = database
         self._homeserver = homeserver
         self._groups = groups
         self._rooms = rooms
+        self._directs = directs
 
     async def listing(self) -> str:
         """Every group of the account with a number for !wa bridge. Raises LinkError."""
@@ -47,6 +50,8 @@ class Choosing:
 
     async def bridge(self, words: list[str]) -> str:
         """Mirror a group, in a new room or in the one that is named last."""
+        if number := _number(words):
+            return await self._directs.choose(number, True)
         target = words.pop() if len(words) > 1 and words[-1][0] in "!#" else ""
         group = await self._find(words)
         if isinstance(group, str):
@@ -65,7 +70,9 @@ class Choosing:
                 "as soon as it is made.")
 
     async def unbridge(self, words: list[str]) -> str:
-        """Read nothing more of a group."""
+        """Read nothing more of a group, or of a direct chat by its number."""
+        if number := _number(words):
+            return await self._directs.choose(number, False)
         group = await self._find(words)
         if isinstance(group, str):
             return group
@@ -106,7 +113,8 @@ class Choosing:
         groups = await self._groups.listed()
         jids = {group.jid for group in groups}
         return [*groups, *(Group(chat.jid, chat.name, chat.topic, ())
-                           for chat in await directory.chats(self._db) if chat.jid not in jids)]
+                           for chat in await directory.chats(self._db)
+                           if chat.jid not in jids and not described.is_direct(chat.jid))]
 
     async def _adopt(self, group: Group, chat: Chat | None, target: str) -> str:
         """Take a room that is there already for a group; why that cannot be, or ""."""
@@ -130,6 +138,14 @@ class Choosing:
         chat = await self._groups.entered(group)
         await self._rooms.adopt(chat, room)
         return ""
+
+
+def _number(words: list[str]) -> str:
+    """The digits of a phone number, +92 300 1234567; "" when something else is written."""
+    text = "".join(words).translate(dict.fromkeys(map(ord, " -()")))
+    digits = text[1:]
+    is_one = text.startswith("+") and digits.isascii() and digits.isdigit()
+    return digits if is_one and 7 <= len(digits) <= 15 else ""
 
 
 def _link(room: str) -> str:

@@ -12,7 +12,7 @@ from archive.model import Chat
 from bridge.clock import now_ms
 from bridge.link import LinkError, LinkUnsure
 from bridge.link.parent import Link
-from bridge.rooms import follow, places, standing
+from bridge.rooms import directs, follow, places, standing
 from bridge.whatsapp import described
 from bridge.whatsapp.described import Group, GroupChange, Picture
 from config import Config
@@ -87,7 +87,7 @@ class Groups:
 
     async def mirrored(self, jid: str) -> Chat | None:
         """The archive's chat for a group that is mirrored already; WhatsApp is not asked."""
-        if jid in self._refused:
+        if jid in self._refused or not described.is_group(jid):
             return None
         chat = self._chats.get(jid) or await directory.chat_by_jid(self._db, jid)
         return chat if chat and await self.bridged(jid, chat.name) else None
@@ -95,7 +95,7 @@ class Groups:
     async def mirrored_jids(self) -> list[str]:
         """The groups that are mirrored now."""
         return [chat.jid for chat in await directory.chats(self._db)
-                if await self.bridged(chat.jid, chat.name)]
+                if described.is_group(chat.jid) and await self.bridged(chat.jid, chat.name)]
 
     async def listed(self) -> list[Group]:
         """Every group of the account, without the communities that hold them; by name. Raises
@@ -210,6 +210,8 @@ class Groups:
     async def pictured(self, event: Picture, received_at: int) -> str | None:
         """A picture changed: a chosen group's, or that of a person who has a ghost."""
         if not described.is_group(event.jid):
+            if direct := await directs.find(self._db, event.jid):
+                self._wake(await self._db.write(follow.room(direct, {"picture": True})))
             return await self._db.write(follow.person_pictured(event))
         if await settings.get(self._db, _COMMUNITY + event.jid) is not None:
             return None

@@ -18,12 +18,16 @@ from bridge.rooms.avatars import Avatars
 from bridge.rooms.ghosts import Ghosts
 from bridge.rooms.spaces import Spaces
 from bridge.rooms.standing import Standing
+from bridge.whatsapp import described
 from config import Config
 
 log = logging.getLogger("daftar.bridge.rooms")
 
 TOPIC = ("WhatsApp group. What you write here goes to the group under your name. Commands, the "
          "bot's notices and everything in a thread under a case card stay here.")
+DIRECT = ("WhatsApp direct chat with {who}. What you write here goes to this person alone, under "
+          "your name. Commands, the bot's notices and everything in a thread under a case card "
+          "stay here.")
 NAME_LIMIT = 255
 DAY_MS = 86_400_000
 ADMIN = 50  # power in the room of the ghosts of the group's admins
@@ -73,7 +77,8 @@ class Rooms:
         stood = await standing.get(self._db, chat.jid)
         key = places.place(self._config, chat, stood)
         space, name = await self._spaces.room(key, stood), await self._label(chat)
-        alias = self._config.bridge.ghost_prefix + chat.jid.partition("@")[0]
+        alias = self._config.bridge.ghost_prefix + "direct_" * described.is_direct(chat.jid) + \
+            chat.jid.partition("@")[0]
         room = await self._homeserver.create_room(alias, {
             "name": name, "topic": room_topic(chat), "preset": "private_chat",
             "visibility": "private", "invite": self.people,
@@ -304,4 +309,6 @@ def room_name(chat: Chat) -> str:
 
 def room_topic(chat: Chat) -> str:
     """A room's topic: how the room behaves, then the group's own description."""
+    if described.is_direct(chat.jid):
+        return DIRECT.format(who=chat.topic[:2000] or chat.name)
     return f"{TOPIC}\n\n{chat.topic[:2000]}" if chat.topic else TOPIC

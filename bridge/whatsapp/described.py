@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
 
-from archive.ids import GROUP_SERVER
+from archive.ids import GROUP_SERVER, LID_SERVER, USER_SERVER
 from archive.model import Sender
 from bridge.link import GROUP_INFO, JOINED_GROUP, PICTURE
 from bridge.whatsapp.events import Malformed, jid, sender_of_jid, to_jid
@@ -169,6 +169,11 @@ def _unknown(node: neonize_pb2.Node) -> Unknown:
 def is_group(address: str) -> bool:
     """Whether a JID is a group's."""
     return address.endswith("@" + GROUP_SERVER)
+
+
+def is_direct(address: str) -> bool:
+    """Whether an address is a person's, and a chat of that name a direct one."""
+    return address.endswith(("@" + USER_SERVER, "@" + LID_SERVER))
 
 
 def _text(value: str | bytes) -> str:

@@ -29,7 +29,7 @@ class Malformed(Exception):
 
 @dataclass(frozen=True)
 class Incoming:
-    """A message from a group."""
+    """A message from a group, or of a direct chat with `peer`."""
 
     chat: str  # JID
     id: str
@@ -38,6 +38,7 @@ class Incoming:
     sent_at: int  # Unix milliseconds; WhatsApp's clock has whole seconds
     content: Content
     raw: bytes  # waE2E.Message
+    peer: Sender | None = None
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,12 @@ class Undecryptable:
     sender: Sender
     sent_at: int
     unavailable: bool = False
+    peer: Sender | None = None
 
 
 def parse(code: int, body: bytes) -> Incoming | Undecryptable | None:
     """One event of the link. None when it says nothing to the record (key exchange, receipts,
-    direct chats, status updates). Raises Malformed when the bytes do not parse."""
+    broadcasts, status updates). Raises Malformed when the bytes do not parse."""
     try:
         match code:
             case 17:
@@ -103,11 +105,26 @@ def _sender(source: neonize_pb2.MessageSource, push_name: str) -> Sender:
     return Sender(**found, push_name=_text(push_name) or None)
 
 
+def _peer(info: neonize_pb2.MessageInfo) -> Sender | None:
+    """The other end of a direct chat, whoever of the two has written; None when there is none.
+    WhatsApp moves these chats from numbers to LIDs: the other address stands beside."""
+    source = info.MessageSource
+    if _text(source.Chat.Server) not in _SENDERS:
+        return None
+    if source.IsFromMe:
+        found = _addresses(source.Chat, source.RecipientAlt)
+    else:
+        found = _addresses(source.Sender, source.SenderAlt)
+    name = "" if source.IsFromMe else _text(info.Pushname)
+    return Sender(**found, push_name=name or None) if found else None
+
+
 def _message(event: neonize_pb2.Message) -> Incoming | None:
     info = event.Info
     source = info.MessageSource
-    if source.Chat.Server != GROUP_SERVER:
-        return None  # direct chats, broadcasts and status updates are not mirrored
+    peer = _peer(info)
+    if source.Chat.Server != GROUP_SERVER and peer is None:
+        return None  # broadcasts and status updates are not mirrored
     raw = event.Raw if event.HasField("Raw") and event.Raw.ListFields() else event.Message
     said = content.read(event.Message)
     if said is None:
@@ -119,7 +136,7 @@ def _message(event: neonize_pb2.Message) -> Incoming | None:
     return Incoming(
         chat=jid(source.Chat), id=clean.text(_text(info.ID)), sender=_sender(source, info.Pushname),
         from_me=source.IsFromMe, sent_at=_milliseconds(info.Timestamp), content=said,
-        raw=raw.SerializeToString(),
+        raw=raw.SerializeToString(), peer=peer,
     )
 
 
@@ -134,12 +151,12 @@ def _text(value: str | bytes) -> str:
 
 
 def _undecryptable(event: neonize_pb2.UndecryptableMessage) -> Undecryptable | None:
-    source = event.Info.MessageSource
-    if source.Chat.Server != GROUP_SERVER:
+    source, peer = event.Info.MessageSource, _peer(event.Info)
+    if source.Chat.Server != GROUP_SERVER and peer is None:
         return None
     return Undecryptable(jid(source.Chat), clean.text(_text(event.Info.ID)),
                          _sender(source, event.Info.Pushname), _milliseconds(event.Info.Timestamp),
-                         event.IsUnavailable)
+                         event.IsUnavailable, peer)
 
 
 def dump_detail(detail: dict[str, object]) -> str | None:

@@ -22,7 +22,7 @@ LAST_MS = 250_000_000_000_000  # a time beyond the year 9000 is none
 
 
 def read(body: bytes, own: Sender | None) -> dict[str, list[Incoming]]:
-    """The messages of each group (by JID), oldest first. `own`: the department's addresses. Raises
+    """The messages of each chat (by JID), oldest first. `own`: the department's addresses. Raises
     Malformed when the bytes do not parse."""
     try:
         sync = neonize_pb2.HistorySync.FromString(body).Data
@@ -32,11 +32,12 @@ def read(body: bytes, own: Sender | None) -> dict[str, list[Incoming]]:
     groups: dict[str, list[Incoming]] = {}
     for conversation in sync.conversations:
         jid = clean.text(content.text(conversation.ID))
-        if not jid.endswith(f"@{GROUP_SERVER}"):
+        peer = None if jid.endswith(f"@{GROUP_SERVER}") else people.sender(jid)
+        if peer is None and not jid.endswith(f"@{GROUP_SERVER}"):
             continue
         found = sorted(conversation.messages,
                        key=lambda m: (m.message.messageTimestamp, m.msgOrderID))
-        said = [each for one in found for each in _messages(jid, one.message, people)]
+        said = [each for one in found for each in _messages(jid, one.message, people, peer)]
         if said:
             groups[jid] = said
     return groups
@@ -65,10 +66,10 @@ class _People:
                        lid=first.lid or (second and second.lid), push_name=name or None)
 
 
-def _messages(chat: str, web: Any, people: _People) -> Iterator[Incoming]:
+def _messages(chat: str, web: Any, people: _People, peer: Sender | None) -> Iterator[Incoming]:
     """A message of the past and the reactions that stand on it."""
     said = content.read(web.message) if web.HasField("message") else None
-    sender = people.own if web.key.fromMe else people.sender(
+    sender = people.own if web.key.fromMe else peer or people.sender(
         web.participant or web.key.participant, web.pushName)
     if said is None or sender is None or not web.key.ID:
         return  # WhatsApp's own lines (stubs), keys, and what has no sender
@@ -76,15 +77,16 @@ def _messages(chat: str, web: Any, people: _People) -> Iterator[Incoming]:
     said.detail["history"] = True
     id = clean.text(content.text(web.key.ID))
     yield Incoming(chat, id, sender, web.key.fromMe, at, said,
-                   web.message.SerializeToString())
+                   web.message.SerializeToString(), peer)
     for reaction in web.reactions:
-        who = people.own if reaction.key.fromMe else people.sender(reaction.key.participant)
+        who = people.own if reaction.key.fromMe else peer or people.sender(
+            reaction.key.participant)
         if who and reaction.text and reaction.key.ID:
             yield Incoming(chat, clean.text(content.text(reaction.key.ID)), who,
                            reaction.key.fromMe, reaction.senderTimestampMS or at,
                            Content("reaction", content.text(reaction.text), id,
                                    detail={"history": True}),
-                           reaction.SerializeToString())
+                           reaction.SerializeToString(), peer)
 
 
 def words(messages: list[Incoming], zone: tzinfo) -> str:

@@ -294,6 +294,43 @@ async def test_nothing_else_of_her_phone_is_kept(owns):
             assert b"family secret" not in path.read_bytes(), path
 
 
+async def test_direct_chats_are_the_departments_and_never_hers(owns):
+    place = await owns.shared()
+    await owns.link_hers()
+    friend = await owns.phone("Direct Friend")
+    await friend.send_text(owns.emulator.direct(friend, owns.department), "to the office")
+    jid = str(friend.jid)
+
+    async def made():
+        chat = await directory.chat_by_jid(owns.db, jid)
+        return chat and chat.room_id
+
+    room = await until(made)
+    await until(lambda: _joins(owns.secretary, room))
+    hers = owns.emulator.direct(friend, owns.hers)
+    await friend.send_text(hers, "an affair of hers")
+    await owns.hers.send_text(hers, "an answer of hers")
+    await owns.secretary.say(room, "the office answers")
+    seen = await friend.wait_for(lambda s: "the office answers" in s.text, 60)
+    assert seen.sender == owns.department.number and seen.text != "the office answers"
+    await owns.hers.send_text(place.group, "in the group")
+    await place.shown(match=lambda e: body(e) == "in the group")
+    assert await owns.emulator.idle(30)
+    assert not await owns.db.read("SELECT 1 FROM record WHERE text LIKE '%of hers'")
+    for path in (owns.office.config.data / "links" / "staff-secretary").iterdir():
+        if not path.name.startswith("session"):
+            assert b" of hers" not in path.read_bytes(), path
+    assert not [e for e in await owns.secretary.reader.events(room) if "of hers" in body(e)]
+
+
+async def _joins(person, room):
+    try:
+        await person.call("POST", f"/v3/join/{room}", {})
+    except Exception:
+        return False
+    return True
+
+
 async def test_codes_for_two_at_once_and_a_number_that_is_taken(owns):
     place = await owns.shared()
     await owns.link_hers()

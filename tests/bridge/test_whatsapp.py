@@ -65,10 +65,22 @@ def test_keys_alone_say_nothing():
         type=e2e.ProtocolMessage.APP_STATE_SYNC_KEY_SHARE))) is None
 
 
-def test_what_is_not_said_in_a_group_is_not_ours():
-    for chat in ("923007001001@s.whatsapp.net", "status@broadcast", "1@newsletter"):
-        assert events.parse(wire.MESSAGE, wire.message(chat, "A", pn="923007001001")) is None
-        assert events.parse(wire.UNDECRYPTABLE, wire.undecryptable(chat, "A", pn="92")) is None
+def test_what_is_said_neither_in_a_group_nor_to_us_is_not_ours():
+    for chat in ("status@broadcast", "1@newsletter", "nobody@s.whatsapp.net"):
+        assert events.parse(wire.MESSAGE, wire.message(
+            chat, "A", pn="923007001001" if "nobody" not in chat else "nobody")) is None
+        assert events.parse(wire.UNDECRYPTABLE, wire.undecryptable(chat, "A", pn="x")) is None
+
+
+def test_a_direct_chat_is_with_its_other_end():
+    chat, lid = "923007001001@s.whatsapp.net", "177000000000001"
+    said = events.parse(wire.MESSAGE, wire.message(chat, "A", pn="923007001001", lid=lid, name="N"))
+    assert said.peer == Sender(pn="923007001001", lid=lid, push_name="N")
+    ours = events.parse(wire.MESSAGE, wire.message(
+        chat, "B", pn="923009990001", lid="177000000000002", name="Office", from_me=True))
+    assert ours.peer == Sender(pn="923007001001")
+    assert events.parse(wire.MESSAGE, wire.message(
+        "120363000000000001@g.us", "C", pn="923007001001")).peer is None
 
 
 def test_a_protocol_message_of_a_new_type_is_no_deletion():

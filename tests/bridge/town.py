@@ -21,6 +21,7 @@ from emulator.phone import Phone
 
 PATIENCE = 60.0  # seconds until a test gives up waiting
 LOOK_S = 0.05
+DIRECT = "Direct *"  # direct chats with people of such names are carried
 BY_NAME = "Chosen by its name"  # a group that the configuration names so
 RULED = ("Kech", "Makran Division")  # groups of that name stand in a sub-space of that name
 UPLOADS = 8  # MB that the homeserver takes in one file
@@ -220,7 +221,7 @@ class Town:
         chosen = [f"120363{secrets.randbelow(10**12):012d}@g.us" for _ in range(200)]
         self._jids = iter(chosen)
         self.office = Office(folder, parts=("bridge", "bot"), database=database, settings={
-            "bridge": {"groups": [*chosen, BY_NAME], "spaces": [
+            "bridge": {"groups": [*chosen, BY_NAME], "direct": [DIRECT], "spaces": [
                 {"space": RULED[1], "groups": [f"*{RULED[0]}*"]}], **(rules or {})}},
             homeserver={"max_upload_size": f"{UPLOADS}M"})
         self.places: list[Place] = []
