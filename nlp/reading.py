@@ -189,12 +189,21 @@ def _manner(message: Message, text: str, folded: list[str], held: tuple[posts.Po
             ("report", bool(some & cue("school_types")) and len(folded) > 3),
             ("list", sum(word in cue("school_types") for word in folded) > 1 or len(codes) > 2),
             ("school_first", bool(set(first[:1]) & cue("school_types"))),
-            ("likewise", text[:2] == "+1" or (bool(set(first) & cue("likewise")) and short)),
+            ("likewise", text[:2] == "+1" or _me_too(folded)
+             or (bool(set(first) & cue("likewise")) and short)),
             ("delivers", bool(some & cue("deliver"))),
             ("short", 0 < len(folded) <= 4), ("long", len(folded) > 25)):
         if is_so:
             ways.append(way)
     return ways
+
+
+def _me_too(folded: list[str]) -> bool:
+    """`Sir main bhi nikal raha hun`: the writer says of himself what somebody said before."""
+    start = folded[:5]
+    return len(folded) <= 16 and any(word in {"bhi", "بھی"} for word in start) and bool(
+        set(start[:3]) & {"main", "mein", "mera", "mere", "meri", "hum", "ham", "میں", "میرا",
+                          "میرے", "میری", "ہم"})
 
 
 def _greets(folded: list[str]) -> bool:

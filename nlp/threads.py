@@ -237,10 +237,11 @@ class Threads:
         holders = {word: len({entry.root for entry in self._by_key.get("w" + word, ())[-COMMON:]})
                    for word in reading.words}
         mine = self._by_key.get("@" + sender)
+        telling = self._telling(reading)
         scene = ties.Scene(
             reading, named, self.people, self._count + 1,
             self._order[-1] if self._order else None, mine[-1] if mine else None,
-            self._telling(reading), holders, frozenset(entry.root for entry in asking))
+            telling, holders, frozenset(entry.root for entry in asking), self._overlap(telling))
         return scene, candidates
 
     def _asking(self, sender: str) -> list[Entry]:
@@ -256,6 +257,15 @@ class Threads:
         bound = math.log(len(self._order) + 50)
         return {word: max(0.05, 1 - math.log(1 + len(self._by_key.get("w" + word, ()))) / bound)
                 for word in reading.words}
+
+    def _overlap(self, telling: Mapping[str, float]) -> dict[str, float]:
+        """How much of a message's words each thread has; a word of many threads says less."""
+        found: dict[str, float] = {}
+        for word, weight in telling.items():
+            roots = {entry.root for entry in self._by_key.get("w" + word, ())[-COMMON:]}
+            for root in roots:
+                found[root] = found.get(root, 0.0) + weight / len(roots)
+        return found
 
     # what is kept
 

@@ -12,6 +12,7 @@ from nlp.reading import Reading
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
+HEADING = 8  # words: a message that names a school and says little more
 
 # Name of a tie -> how it is told; "it" is the message to be placed, "that" the earlier one.
 TIES = {
@@ -41,6 +42,10 @@ TIES = {
     "asked_all_before": "that asked all who hold the sender's post; the sender has answered",
     "asked_words": "that asks the sender, and the words fit",
     "asked_elsewhere": "another message asks the sender",
+    "asks_other": "that asks somebody else",
+    "turn": "the sender spoke there before, and that came next",
+    "waiting": "nobody has answered that yet",
+    "closed": "that thread ended with thanks or an acknowledgement",
     "delivers": "what that asked for is handed in",
     "ack_asked": "an acknowledgement by whom that asked",
     "ack_previous": "an acknowledgement of the message just before it",
@@ -64,11 +69,13 @@ TIES = {
     "own_words": "words in common that no other thread has",
     "two_words": "two or more telling words in common",
     "thread_words": "words in common with that thread",
+    "words_elsewhere": "another thread has more of its words",
     "no_words": "it has words of its own, none of that thread",
     "other_matter": "other words than that thread's, and nobody asked",
     "opens_stranger": "it opens as if it began something, by somebody new there",
     "new_turn": "the same sender, but in other words, as if beginning something",
     "caption": "words for the picture or file that the same sender just sent",
+    "heading": "the same sender just named the school, and no more",
     "more_media": "one more picture or file from the same sender",
     "media_after_words": "a picture or file for what the same sender just said",
     "bare_cold": "a picture or file by somebody who neither was asked nor spoke just before",
@@ -119,6 +126,7 @@ class Scene:
     weights: Mapping[str, float]  # content word of the message -> how telling (0..1)
     holders: Mapping[str, int]  # content word of the message -> threads that have it
     asked: frozenset[str]  # roots of threads that wait for the sender
+    overlap: Mapping[str, float]  # root -> how much of the message's words its thread has
 
     @property
     def sender(self) -> str:
@@ -127,6 +135,12 @@ class Scene:
     def since(self, entry: Entry) -> int:
         """Milliseconds from an earlier message to this one."""
         return max(0, self.reading.message.sent_at - entry.at)
+
+    def elsewhere(self, root: str) -> float:
+        """By how much any other thread has more of the message's words than this one."""
+        others = max((value for other, value in self.overlap.items() if other != root),
+                     default=0.0)
+        return max(0.0, others - self.overlap.get(root, 0.0))
 
 
 def towards(scene: Scene, that: Entry, talk: Conversation) -> dict[str, float]:
@@ -170,9 +184,14 @@ def _asked(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float]
         ties["asked_all_now"] = soon
         ties["asked_all_today"] = 0.0 if answered else 1 / (1 + scene.since(that) / (6 * HOUR))
     if asked:
-        ties["delivers"] = asked * bool(scene.reading.manner & {"media", "delivers"})
+        handed = {"media", "delivers"}
+        if "asked_all" in ties:  # a bare picture may be anything, a list is what all were asked for
+            handed = {"delivers"} if scene.reading.bare else {"media", "delivers", "list"}
+        ties["delivers"] = asked * bool(scene.reading.manner & handed)
     else:
         ties["asked_elsewhere"] = bool(scene.asked) and talk.root not in scene.asked
+        ties["asks_other"] = bool(that.named) and max(that.named.values()) > 0.7 \
+            and that.sender != scene.sender and scene.sender not in talk.spoke
     if "acknowledges" in scene.reading.manner:
         ties["ack_asked"] = asked
         ties["ack_previous"] = that is scene.previous and that.sender != scene.sender
@@ -198,6 +217,13 @@ def _sender(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float
     ties["stranger"] = stranger
     ties["bare_stranger"] = stranger and scene.reading.bare
     ties["reacted"] = scene.sender in talk.reacted
+    if that is talk.last:
+        if that.sender != scene.sender:
+            ties["turn"] = here / (1 + gap / (15 * MINUTE))
+        if that is talk.first and that.sender != scene.sender:
+            ties["waiting"] = 1 / (1 + gap / HOUR)
+        ties["closed"] = not that.reading.manner.isdisjoint({"acknowledges", "thanks"}) \
+            and "question" not in that.reading.manner
 
 
 def _named(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float]) -> None:
@@ -262,6 +288,7 @@ def _words(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float]
     ties["words"], ties["own_words"] = common / (common + size), own / (own + 1)
     ties["two_words"] = telling > 1
     ties["thread_words"] = there / (there + size * 2)
+    ties["words_elsewhere"] = 1 - 1 / (1 + scene.elsewhere(talk.root))
     if asked:
         ties["asked_words"] = asked * bool(common)
     if not common and not there:
@@ -277,6 +304,8 @@ def _manner(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float
     manner = reading.manner
     if that.sender == scene.sender:
         if gap <= 6 * MINUTE and scene.number - that.number <= 6:
+            ties["heading"] = bool(other.schools or other.codes) and other.size <= HEADING \
+                and not reading.bare and not reading.schools and not reading.codes
             ties["caption"] = other.bare and not reading.bare
             ties["more_media"] = other.bare and "media" in manner
             ties["media_after_words"] = "media" in manner and not other.bare

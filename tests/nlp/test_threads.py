@@ -59,6 +59,29 @@ def test_a_caption_after_its_picture_and_one_who_goes_on() -> None:
     assert alone.root == caption.root == more.root == picture
 
 
+def test_a_report_in_parts_with_another_between() -> None:
+    group = Group()
+    first, _ = group.says("sattar", "GBPS Killi Karbala 03361")
+    other, _ = group.says("zahoor", "GGPS Kahan Kohlu 06140 closed, teacher absent, 0 of 26 girls")
+    _, rest = group.says("sattar", "2 teachers both present. 38 of 47, roof is leaking")
+    assert rest.root == first != other
+
+
+def test_words_of_another_thread_break_a_run() -> None:
+    group = Group()
+    figures, _ = group.says("secretary", "All DEOs. Enrolment drive figures by Monday positively")
+    tents, _ = group.says("naz", "Madam warehouse mein Kohlu ke tents ke liye truck nahi mila",
+                          later=90)
+    _, sent = group.says("naz", "aur enrolment drive ke figures bhi email kar diye", later=40)
+    assert sent.root == figures != tents
+
+
+def test_me_too() -> None:
+    said = [read(Message("m", "a", START, text=text)).manner for text in (
+        "Sir main bhi nikal raha hun", "جناب ہم بھی آ رہے ہیں", "Sir wo bhi nikal raha hai")]
+    assert ["likewise" in manner for manner in said] == [True, True, False]
+
+
 def test_a_school_is_known_again_after_hours() -> None:
     group = Group()
     first, _ = group.says("sattar", "GBPS Talli Sibi 05203 locked, teacher Gul Nawaz absent")
