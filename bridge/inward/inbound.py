@@ -26,11 +26,11 @@ from bridge.rooms.ghosts import Ghosts
 from bridge.rooms.media import Media, MediaGone, megabytes
 from bridge.rooms.rooms import Rooms
 from bridge.shown import convert
-from bridge.shown.markup import Mentions
 from bridge.steps import reached
 from bridge.whatsapp import events
 from bridge.worker import Away, GiveUp, Retry
 from config import Config
+from nlp.markup import Mentions
 
 # A note that is not committed when the bridge dies costs a look at the end of the room, no more.
 NOTE_WITHIN = 0.1  # seconds; every commit is paid for by the homeserver, too: it writes to the disk

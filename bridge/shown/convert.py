@@ -19,8 +19,8 @@ from typing import Any
 
 from archive import clean
 from archive.model import Record
-from bridge.shown import markup
-from bridge.shown.markup import Mentions
+from nlp import markup
+from nlp.markup import Mentions
 
 NOBODY: Mentions = MappingProxyType({})
 RECORD_MARK = "org.daftar.record"
@@ -321,7 +321,7 @@ def _size(content: dict[str, Any]) -> int:
 
 def _text(text: str, mentions: Mentions = NOBODY) -> dict[str, Any]:
     content: dict[str, Any] = {"msgtype": "m.text", "body": markup.with_names(text, mentions)}
-    formatted = markup.to_html(text, mentions)
+    formatted = markup.formatted_body(text, mentions)
     if formatted is not None:
         content["format"] = "org.matrix.custom.html"
         content["formatted_body"] = formatted
