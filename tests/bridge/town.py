@@ -156,7 +156,11 @@ class Place:
             found = [event for event in await self.events() if wanted(event)]
             return found if len(found) >= count else None
 
-        found = await until(look)
+        try:
+            found = await until(look)
+        except AssertionError as error:
+            said = [body(event) for event in await self.events() if body(event)]
+            raise AssertionError(f"{error}; the room has {said}") from None
         assert len(found) == count, found
         return found[0]
 
