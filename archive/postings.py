@@ -90,7 +90,7 @@ def assign(post_id: int, person_id: int, since: str, until: str | None, by: By, 
         if not _overlap(each, since, until):
             continue
         if each.until is None and each.since < since and until is None:
-            changes += (yield from _set(post_id, each, each.since, since, "end", by))
+            changes += (yield from _set(post_id, each, each.since, since, by))
         else:
             raise Taken(each)
     if not same:
@@ -100,7 +100,7 @@ def assign(post_id: int, person_id: int, since: str, until: str | None, by: By, 
         return [*changes, (yield from _note("assign", post_id, new, by, None, new.span))]
     for each in same[1:]:
         changes += (yield from _remove(post_id, each, by))
-    return [*changes, *(yield from _set(post_id, same[0], since, until, "change", by))]
+    return [*changes, *(yield from _set(post_id, same[0], since, until, by))]
 
 
 def vacate(post_id: int, day: str, by: By, person_id: int | None = None) -> Unit[list[Change]]:
@@ -130,7 +130,7 @@ def _leave(post_id: int, posting: Posting, day: str, by: By) -> Unit[list[Change
         return []
     if posting.since >= day:
         return (yield from _remove(post_id, posting, by)) if posting.until is None else []
-    return (yield from _set(post_id, posting, posting.since, day, "end", by))
+    return (yield from _set(post_id, posting, posting.since, day, by))
 
 
 def move(kept: int, other: int) -> Unit[None]:
@@ -146,10 +146,12 @@ def _overlap(posting: Posting, since: str, until: str | None) -> bool:
     return posting.since < (until or days.FOREVER) and since < (posting.until or days.FOREVER)
 
 
-def _set(post_id: int, posting: Posting, since: str, until: str | None, kind: str, by: By
+def _set(post_id: int, posting: Posting, since: str, until: str | None, by: By
          ) -> Unit[list[Change]]:
     if (posting.since, posting.until) == (since, until):
         return []
+    ends = posting.since == since and (until or days.FOREVER) < (posting.until or days.FOREVER)
+    kind = "end" if ends else "change"
     yield "UPDATE posting SET since = ?, until = ? WHERE id = ?", (since, until, posting.id)
     after = f"{since}..{until or ''}"
     return [(yield from _note(kind, post_id, posting, by, posting.span, after))]
