@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from archive import days
 from archive.cases import Actor
 from archive.db import Database, Row, Unit
-from archive.gazetteer import PostName
+from archive.gazetteer import Gazetteer, Group, PostName
 from archive.rows import marks
 
 KINDS = ("assign", "end", "remove", "change")  # of an action
@@ -213,6 +213,16 @@ async def on_day(db: Database, day: str) -> dict[PostName, list[Posting]]:
     for each in await _found(db, _ON, day, day):
         held.setdefault(each.post, []).append(each)
     return held
+
+
+async def of_group(db: Database, book: Gazetteer, group: Group, day: str
+                   ) -> dict[PostName, list[Posting]]:
+    """All posts of a class on a day (`All DEOs Makran Division`), by name, with their holders; the
+    vacant ones too."""
+    held = await on_day(db, day)
+    there = {post for post in (*book.everywhere(day), *held) if post.kind == group.kind and (
+        not group.place or book.in_place(post, group.place, day))}
+    return {post: held.get(post, []) for post in sorted(there)}
 
 
 async def every(db: Database) -> list[Posting]:

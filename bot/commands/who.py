@@ -94,17 +94,14 @@ async def do_who(tools: Tools, request: Request, question: Question
 
 
 async def _group(tools: Tools, book: Gazetteer, group: Group, question: Question) -> Many:
-    held = await postings.on_day(tools.db, question.day)
-    there = {post for post in (*book.everywhere(question.day), *held)
-             if post.kind == group.kind and (
-                 not group.place or book.in_place(post, group.place, question.day))}
-    reach = await _reach(tools, [each for found in held.values() for each in found])
+    found = await postings.of_group(tools.db, book, group, question.day)
+    reach = await _reach(tools, [each for held in found.values() for each in held])
     rows = []
-    for post in sorted(there):
+    for post, held in found.items():
         rows += [(str(post), each.person, reach[each.person_id])
-                 for each in held.get(post, ())] or [(str(post), "", "")]
+                 for each in held] or [(str(post), "", "")]
     place = f", {group.place}" if group.place else ""
-    return Many(f"All {group.kind}{place}, {_day(question.day)} ({len(there)})", rows)
+    return Many(f"All {group.kind}{place}, {_day(question.day)} ({len(found)})", rows)
 
 
 async def _post(tools: Tools, book: Gazetteer, post: PostName, day: str) -> Holders:

@@ -119,6 +119,17 @@ async def test_who_holds_a_post_on_a_day(database) -> None:
     assert (await take(database, HEAD + SIBI)).changes == ()  # a second time nothing changes
 
 
+async def test_all_holders_of_a_class_on_a_day(database) -> None:
+    await take(database, HEAD + SIBI + "DEO,Duki,Noor Khan,,,2019-01-01,,,\n")
+    loralai = BOOK.group("All DEOs Loralai Division")
+    found = await postings.of_group(database, BOOK, loralai, TODAY)
+    assert [(str(post), [each.person for each in held]) for post, held in found.items()] == [
+        ("DEO Barkhan", []), ("DEO Duki", ["Noor Khan"]), ("DEO Loralai", []),
+        ("DEO Musakhel", [])]
+    assert await postings.of_group(database, BOOK, loralai, "2020-01-01") == {}
+    assert len(await postings.of_group(database, BOOK, BOOK.group("all DEOs"), TODAY)) == 37
+
+
 async def test_one_problem_and_nothing_is_taken(database) -> None:
     await take(database, HEAD + SIBI)
     wrong = HEAD + "DEO,Kohlu,New Man,,,2026-01-01,,,\nDC,Sibi,Other,,,2024-12-02,,,\n"
@@ -268,3 +279,10 @@ async def test_a_whole_province_is_taken_in_good_time(database) -> None:
     assert len(await postings.every(database)) == 7 * 37
     day = await postings.of_people(database, range(1, 300), TODAY)
     assert len(day) == 259
+
+
+def test_the_example_of_the_documentation_is_right_and_names_every_column() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "directory.md").read_text(encoding="utf-8")
+    found = read(page.split("```csv\n")[1].split("```")[0])
+    assert found.problems == () and len(found.lines) == 4
+    assert all(f"`{column}`" in page for column in roster.COLUMNS)
