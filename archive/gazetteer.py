@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from archive import days, fold
+from archive import clean, days, fold
 
 # Sorts of place, in the order in which a bare name is taken for one.
 SORTS = ("district", "division", "region", "province", "office", "town")
@@ -162,10 +162,10 @@ class Gazetteer:
             return ""
         if kind.of == "any":
             known = self.place(text)
-            return known.name if known else text
+            return known.name if known else clean.name(text)
         if kind.of == "school":
             first = fold.tokens(text)[:1]
-            return text if first and first[0] in self.words.schools else ""
+            return clean.name(text) if first and first[0] in self.words.schools else ""
         found = self.place(text, kind.of)
         return found.name if found else ""
 

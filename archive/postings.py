@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from archive import days
+from archive import days, settings
 from archive.cases import Actor
 from archive.db import Database, Row, Unit
 from archive.gazetteer import Gazetteer, Group, PostName
@@ -73,11 +73,18 @@ class By:
 # Changing
 
 
+def turn(at: int) -> Unit[None]:
+    """One change of the directory at a time, also of two processes: each writes this row first, and
+    on PostgreSQL waits there for the other's end."""
+    yield from settings.put("directory.turn", str(at))
+
+
 def assign(post_id: int, person_id: int, since: str, until: str | None, by: By, *,
            several: bool = False) -> Unit[list[Change]]:
     """Put a person into a post; what was changed, nothing when all stood so already. Who held it
     without an end before `since` is relieved that day, and without `until` it lasts until somebody
     follows who is known already. Raises Taken when somebody else holds it then."""
+    yield from turn(by.at)
     every = yield from _of_post(post_id)
     own = [each for each in every if each.person_id == person_id]
     others = [] if several else [each for each in every if each.person_id != person_id]
@@ -106,6 +113,7 @@ def assign(post_id: int, person_id: int, since: str, until: str | None, by: By, 
 def vacate(post_id: int, day: str, by: By, person_id: int | None = None) -> Unit[list[Change]]:
     """The post is vacant from a day on, or without that person; what was changed. What began on
     that day or later, and has no end, is taken back."""
+    yield from turn(by.at)
     changes = []
     for each in (yield from _of_post(post_id)):
         if person_id in (None, each.person_id):
@@ -116,11 +124,16 @@ def vacate(post_id: int, day: str, by: By, person_id: int | None = None) -> Unit
 def transfer(person_id: int, post_id: int, since: str, by: By, *, several: bool = False
              ) -> Unit[list[Change]]:
     """A person leaves all posts for one, from a day on; what was changed. Raises Taken."""
-    changes = []
+    yield from turn(by.at)
+    changes, stays = [], False
     for each in (yield from _read("g.person_id = ?", person_id)):
         rows = yield "SELECT post_id FROM posting WHERE id = ?", (each.id,)
         if rows[0]["post_id"] != post_id:
             changes += (yield from _leave(rows[0]["post_id"], each, since, by))
+        else:
+            stays = stays or each.holds(since)
+    if stays:
+        return changes
     return [*changes, *(yield from assign(
         post_id, person_id, since, None, by, several=several))]
 

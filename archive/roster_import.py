@@ -66,6 +66,7 @@ def take(roster: Roster, book: Gazetteer, by: By, day: str) -> Unit[Taking]:
     Raises Refused, and then nothing of it is taken."""
     if roster.problems:
         raise Refused(list(roster.problems))
+    yield from postings.turn(by.at)
     problems: list[str] = []
     changes: list[Change] = []
     people: set[int] = set()
@@ -172,7 +173,11 @@ async def load(db: Database, path: Path, book: Gazetteer, at: int, day: str) -> 
         return []
     roster = read(data, book)
 
-    def unit() -> Unit[Taking]:
+    def unit() -> Unit[Taking | None]:
+        yield from postings.turn(at)
+        rows = yield "SELECT value FROM setting WHERE name = ?", (LOADED,)
+        if rows and rows[0]["value"] == digest:
+            return None  # another process was faster
         taking = yield from take(roster, book, By(Actor("", path.name), at), day)
         yield from settings.put(LOADED, digest)
         return taking
@@ -180,7 +185,8 @@ async def load(db: Database, path: Path, book: Gazetteer, at: int, day: str) -> 
         taking = await db.write(unit())
     except Refused as refused:
         return refused.problems
-    log.info("%s is taken into the directory: %s", path, taking.words())
+    if taking is not None:
+        log.info("%s is taken into the directory: %s", path, taking.words())
     return []
 
 

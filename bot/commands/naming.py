@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from archive import days, directory, gazetteer_file, names, people, postings, posts, roster
+from archive import days, directory, fold, gazetteer_file, names, people, postings, posts, roster
 from archive.db import Database, Unit
 from archive.gazetteer import Gazetteer, PostName
 from archive.model import Person, Sender
@@ -100,11 +100,11 @@ async def take_post(tools: Tools, text: str, call: Call, order: str = "{post} {r
     book = book_of(tools)
     if found := book.take_post(text):
         return found[0], _TO.sub("", found[1]).strip(" ,")
-    known = [each.post for each in await posts.every(tools.db)]
-    folded = texts.fold(texts.one_line(text))
-    for post in sorted(known, key=lambda each: -len(str(each))):
-        if folded.startswith(texts.fold(str(post))):
-            return post, texts.one_line(text)[len(str(post)):].strip(" ,:")
+    words = fold.words(text)
+    for each in sorted(await posts.every(tools.db), key=lambda each: -len(each.name)):
+        named = fold.tokens(each.name)
+        if named == [word.folded for word in words[:len(named)]]:
+            return each.post, text[words[len(named) - 1].end:].strip(" ,:")
     for cut in (",", " to ", " کو "):
         before, divided, after = text.partition(cut)
         if divided and (post := book.post(before)):
@@ -120,31 +120,34 @@ async def last_post(tools: Tools, text: str, call: Call) -> tuple[str, PostName]
         post = book.post(" ".join(words[start:]))
         if post is not None:
             return _TO.sub("", " ".join(words[:start])).strip(" ,"), post
-    for start in range(1, len(words)):
-        if near := book.nearest(" ".join(words[start:])):
-            before = _TO.sub("", " ".join(words[:start])).strip(" ,")
-            verb = call.command.name
-            raise Mistake(f"I know no post {' '.join(words[start:])!r}; did you mean {near[0]}?",
-                          call.command, f"{verb} {before} {near[0]}")
-    raise Mistake("To which post? Write it as it is called, such as DEO Sibi.", call.command)
+    near = _closest(book, [(" ".join(words[start:]), " ".join(words[:start]))
+                           for start in range(max(1, len(words) - 4), len(words))])
+    if near is None:
+        raise Mistake("To which post? Write it as it is called, such as DEO Sibi.", call.command)
+    post, before = near
+    raise Mistake(f"I know no post {texts.shorten(' '.join(words), 60)!r}; did you mean {post}?",
+                  call.command, f"{call.command.name} {_TO.sub('', before).strip(' ,')} {post}")
 
 
 def _no_post(book: Gazetteer, text: str, call: Call, order: str) -> Mistake:
     words = texts.one_line(text).split()
     shown = texts.shorten(" ".join(words), 60)
-    best: tuple[float, PostName, str] | None = None
-    for length in range(1, min(len(words), 5) + 1):
-        written = " ".join(words[:length])
-        for post in book.nearest(written):
-            like = difflib.SequenceMatcher(None, str(post).casefold(), written.casefold()).ratio()
-            if best is None or like > best[0]:
-                best = like, post, " ".join(words[length:])
-    if best is None:
+    near = _closest(book, [(" ".join(words[:length]), " ".join(words[length:]))
+                           for length in range(min(len(words), 4), 0, -1)])
+    if near is None:
         return Mistake(f"I know no post {shown!r}; write it as it is called, such as DEO Sibi.",
                        call.command)
-    command = order.format(post=best[1], rest=best[2]).strip()
-    return Mistake(f"I know no post {shown!r}; did you mean {best[1]}?", call.command,
+    post, rest = near
+    command = order.replace("{post}", str(post)).replace("{rest}", rest).strip()
+    return Mistake(f"I know no post {shown!r}; did you mean {post}?", call.command,
                    f"{call.command.name} {command}")
+
+
+def _closest(book: Gazetteer, ways: list[tuple[str, str]]) -> tuple[PostName, str] | None:
+    """Of ways to part a text (post, the rest), the one whose post is most like one that is."""
+    found = [(difflib.SequenceMatcher(None, str(post).casefold(), written.casefold()).ratio(),
+              post, rest) for written, rest in ways for post in book.nearest(written)]
+    return max(found, key=lambda each: each[0])[1:] if found else None
 
 
 # People
@@ -168,31 +171,31 @@ async def person(tools: Tools, request: Request, text: str, call: Call, order: s
                 name, sender=Sender(pn=phone))
     if not text:
         raise Mistake("Who? Give a name, a number or a Matrix id.", call.command)
-    found = await named(db, text)
-    if len(found) == 1:
+    found, exact = await named(db, text)
+    if len(found) == 1 and (exact or not address(found[0])):
         return Someone(found[0].name, found[0].id)
-    if found:
+    if len(found) > 1:
         raise Unclear(f"{len(found)} people are called {render.isolate(text)}.", [
-            (await described(db, each, today(request)), order.format(person=address(each)))
+            (await described(db, each, today(request)), order.replace("{person}", address(each)))
             for each in found[:MATCHES] if address(each)])
-    near = await _nearest(db, text)
+    near = found[0] if found else await _nearest(db, text)
     if near is not None and address(near):
         raise Mistake(f"I know nobody called {render.isolate(text)}; did you mean "
                       f"{render.isolate(near.name)}?", call.command,
-                      order.format(person=address(near)))
+                      order.replace("{person}", address(near)))
     raise Mistake(f"I know nobody called {render.isolate(texts.shorten(text, 60))}. Give the "
                   "number as well: +92 300 1234567 and the name.", call.command)
 
 
-async def named(db: Database, text: str) -> list[Person]:
-    """The persons whom a name may mean: those with just this name, else those who have it in one
-    of theirs."""
+async def named(db: Database, text: str) -> tuple[list[Person], bool]:
+    """(the persons whom a name may mean, whether it is just their name): else they have it in one
+    of theirs, and it is not sure that they are meant."""
     cards = await people.listing(db, text, limit=50)
     wanted = texts.fold(text)
     exact = [card.person for card in cards
              if wanted in {texts.fold(card.person.name), *(texts.fold(n.value)
                                                          for n in card.names)}]
-    return exact or [card.person for card in cards]
+    return exact or [card.person for card in cards], bool(exact)
 
 
 async def _nearest(db: Database, text: str) -> Person | None:

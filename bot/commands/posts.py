@@ -173,6 +173,13 @@ async def do_vacate(tools: Tools, request: Request, order: Order) -> Unit[Done]:
     return unit()
 
 
+async def preview_vacate(tools: Tools, request: Request, order: Order) -> str:
+    """What would be taken back, or end for several; "" when one posting ends, as was asked."""
+    done = await _try(tools.db, await do_vacate(tools, request, order))
+    plain = len(done.changes) == 1 and done.changes[0].kind == "end"
+    return "" if plain else _words(done)
+
+
 def render_done(done: Done, request: Request) -> list[Say]:
     """What was changed."""
     words = _words(done) or f"{done.post}: nothing changes."
@@ -307,9 +314,10 @@ POST_COMMANDS = [
             role="officer", preview=preview_transfer),
     Command("post vacate", "POST [PERSON] [from DATE]",
             "Nobody holds the post from today or another day on. What began that day or later is "
-            "taken back.",
+            "taken back, after you have said ✅.",
             ("relieve", "leave", "خالی", "فارغ"), parse_order, do_vacate, render_done,
-            examples=("post vacate DEO Sibi from 30-06-2026",), role="officer"),
+            examples=("post vacate DEO Sibi from 30-06-2026",), role="officer",
+            preview=preview_vacate),
     Command("post list", "[vacant] [district NAME|division NAME]",
             "The posts that there are, and who holds them today; or those that nobody holds.",
             ("show", "فہرست"), parse_list, do_list, render_list,

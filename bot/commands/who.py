@@ -122,7 +122,7 @@ async def _person(tools: Tools, request: Request, book: Gazetteer, question: Que
             raise Mistake(f"I know nobody with {render.isolate(text)}.")
         ids = [someone.id]
     else:
-        ids = [each.id for each in await naming.named(db, text)]
+        ids = [each.id for each in (await naming.named(db, text))[0]]
     if len(ids) == 1:
         return await _card(tools, request, ids[0], question.day)
     if not ids:

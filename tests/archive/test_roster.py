@@ -2,12 +2,17 @@
 what on which day, on both databases."""
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import itertools
+import random
 from pathlib import Path
 
 import pytest
 
 from archive import directory, gazetteer_file, names, people, postings, posts, roster, roster_import
 from archive.cases import Actor
+from archive.db import open_database
 from archive.model import Sender
 from archive.postings import By, Taken
 from archive.roster_import import Refused
@@ -286,3 +291,54 @@ def test_the_example_of_the_documentation_is_right_and_names_every_column() -> N
     found = read(page.split("```csv\n")[1].split("```")[0])
     assert found.problems == () and len(found.lines) == 4
     assert all(f"`{column}`" in page for column in roster.COLUMNS)
+
+
+async def test_whatever_is_commanded_a_post_has_one_holder_and_the_rows_tell_all(database) -> None:
+    """A thousand random postings, transfers and vacancies."""
+    chance = random.Random(7)
+    kinds = [await database.write(posts.ensure(BOOK.post(f"DEO {place}")))
+             for place in ("Sibi", "Kohlu", "Ziarat")]
+    officers = [await database.write(directory.ensure(Sender(pn=f"92300000000{n}"), AT))
+                for n in range(5)]
+
+    def day() -> str:
+        return f"20{chance.randrange(20, 30)}-0{chance.randrange(1, 10)}-1{chance.randrange(10)}"
+    for _ in range(1000):
+        post, officer, since = chance.choice(kinds), chance.choice(officers), day()
+        unit = chance.choice([
+            lambda p=post, o=officer, s=since: postings.assign(p, o, s, None, CLERK),
+            lambda p=post, o=officer, s=since: postings.assign(p, o, s, max(s, day()), CLERK)
+            if s < "2029" else postings.vacate(p, s, CLERK),
+            lambda p=post, o=officer, s=since: postings.transfer(o, p, s, CLERK),
+            lambda p=post, s=since: postings.vacate(p, s, CLERK)])
+        with contextlib.suppress(Taken):
+            await database.write(unit())
+    every = await postings.every(database)
+    for one, other in itertools.combinations(every, 2):
+        assert one.post != other.post or (one.until or "9999") <= other.since or (
+            other.until or "9999") <= one.since, (one, other)
+    for post in {each.post for each in every}:
+        told: list[tuple[int, str]] = []
+        for change in await postings.changes(database, post):
+            if change.before is not None:
+                told.remove((change.person_id, change.before))
+            if change.after is not None:
+                told.append((change.person_id, change.after))
+        assert sorted(told) == sorted(
+            (each.person_id, each.span) for each in every if each.post == post)
+
+
+async def test_two_processes_that_start_together_take_the_file_once(
+        database_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "directory.csv"
+    path.write_text(HEAD + SIBI + "DEO,Kohlu,Without Number,,,,,,\n")
+    both = [await open_database(database_url) for _ in range(2)]
+    try:
+        done = await asyncio.gather(*(
+            roster_import.load(db, path, BOOK, AT, TODAY) for db in both))
+        assert done == [[], []]
+        assert len(await postings.every(both[0])) == 5
+        assert len(await people.listing(both[0], "Without Number")) == 1
+    finally:
+        for db in both:
+            await db.close()

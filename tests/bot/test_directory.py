@@ -162,20 +162,26 @@ async def test_a_transfer(office: Office) -> None:
     assert await office.holders("DEO Kech", "2090-12-01") == []
     assert await office.holders("DEO Panjgur", "2090-12-01") == ["Sabir Hoth"]
     assert "Then: DEO Panjgur, from 1 Dec 2090" in await office.said("!who Sabir Hoth")
-    said = await office.said("!post vacate DEO Panjgur from 1 Dec 2090")
-    assert said == "DEO Panjgur: Sabir Hoth from 1 Dec 2090 is taken back."
+    asked, done = await office.agreed("!post vacate DEO Panjgur from 1 Dec 2090")
+    assert done == "DEO Panjgur: Sabir Hoth from 1 Dec 2090 is taken back." in asked
+    said = await office.said("!post vacate DEO Gwadar from 1 Dec 2090")
+    assert said == "DEO Gwadar: Abdul Wahab leaves on 1 Dec 2090."
 
 
 async def test_what_cannot_be(office: Office) -> None:
     for command, told in (
             ("!post assign DEO Sbi Ghulam Haider", "did you mean DEO Sibi?"),
             ("!post assign DEO Kohlu Gulam Hyder", "did you mean Ghulam Haider?"),
+            ("!post assign DEO Kohlu ghulam", "did you mean Ghulam Haider?"),
+            ("!post assign DEO Kohlu {0} {person}", "I know nobody called {0} {person}"),
+            ("!post assign {post} {rest", "I know no post '{post} {rest'"),
             ("!post assign DEO Kohlu Nobody Known", "Give the number as well"),
             ("!post assign DEO Kohlu Ghulam Haider from 31-09-2026",
              "31-09-2026 is a date that does not exist."),
             ("!post assign DC Sibi Sabir Hoth from 02-12-2024", "vacate it first: !post vacate DC"),
             ("!post vacate DEO Kohlu", "Nobody holds DEO Kohlu now."),
             ("!post transfer Sabir Hoth DEO Panjgr", "did you mean DEO Panjgur?"),
+            ("!post transfer Sajid Ali DEO Panjgr", "did you mean DEO Panjgur?"),
             ("!post transfer Sabir Hoth", "To which post?"),
             ("!post assign", "Which post?"),
             ("!post list district Sbi", "did you mean Sibi?"),
