@@ -25,6 +25,7 @@ from bot.commands.base import (
     Card,
     Choice,
     Command,
+    Handout,
     Mistake,
     Request,
     Say,
@@ -147,7 +148,8 @@ class Doing:
         request = Request(
             event.event_id, event.room_id, Actor(event.sender, name), event.at, bot.prefix,
             bot.department, self._zone, self._config.homeserver.name, root,
-            inbox.reply_to(content), mentions=inbox.mentions(content), role=role,
+            inbox.reply_to(content) or (event.event_id if inbox.is_captioned(content) else None),
+            mentions=inbox.mentions(content), role=role,
             calendar=self._calendar, official=official)
         if event.type == "m.reaction":
             target = inbox.relation(content).get("event_id")
@@ -217,7 +219,8 @@ class Doing:
         if command.preview and not request.confirmed:
             words = await command.preview(self._tools, request, arguments)
             own = order.words.strip().removeprefix(request.prefix)
-            return _said([_confirmation(words, own)], "asked")
+            if words:
+                return _said([_confirmation(words, own)], "asked")
         effect = await command.do(self._tools, request, arguments)
         return _rendered(command, effect, request)
 
@@ -265,10 +268,10 @@ def _once(event: SeenEvent, request: Request, unit: Unit[_Done], order: _Order |
 
 def _say(say: Say, txn_id: str, event: SeenEvent, request: Request, order: _Order | None
          ) -> Unit[None]:
-    if isinstance(say, Attachment):
+    if isinstance(say, Attachment | Handout):
+        room_id, content = render.attachment(say, request)
         yield from botbooks.attach(Outgoing(
-            txn_id, say.case.room_id, "m.room.message", render.dumps(render.attachment(say))),
-            say.data)
+            txn_id, room_id, "m.room.message", render.dumps(content)), say.data)
         return
     room_id, content = render.content_of(say, request)
     if isinstance(say, Card) and say.new:

@@ -27,6 +27,7 @@ COMMANDS: dict[str, Command] = {
     "check": Command("cli.check", "look at the configuration and at everything it names"),
     "run": Command("cli.run", "run the bridge, the bot and the archive pages"),
     "status": Command("cli.status", "how much waits to be carried, and what is stuck"),
+    "directory": Command("cli.directory", "posts and who holds them: take a file in, give one out"),
     "search": Command("cli.search", "search the record"),
     "eval": Command("cli.eval", "how well messages are read, on a folder of labelled chats"),
     "demo": Command("cli.demo", "the whole house on this machine, with a WhatsApp of its own"),
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Command] = {
 ERRORS: dict[str, int] = {
     "config.ConfigError": 2,
     "archive.db.ArchiveError": 2,
+    "archive.gazetteer_file.GazetteerError": 2,
     "cli.errors.UserError": 2,
     "cli.homeserver.HomeserverError": 2,
     "bridge.matrix.HomeserverError": 2,

@@ -54,6 +54,7 @@ _FACTS = {
 # Shown elsewhere or for nobody's eyes: a poll's secret would let its votes be read.
 _UNSHOWN = ("quote", "secret", "answers", "vcards", "waveform", "mentions")
 NAME_KINDS = {
+    "office": "from the directory",
     "push": "chosen by the sender", "contact": "from the phone's contacts",
     "business": "business name", "matrix": "Matrix display name",
 }

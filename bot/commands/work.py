@@ -8,6 +8,7 @@ from archive import cases, casework
 from archive.cases import CASE_STATES, Case, Docket
 from archive.db import Unit
 from bot import dates, render, roles
+from bot.commands import holders
 from bot.commands.base import (
     Answer,
     Call,
@@ -83,21 +84,27 @@ def parse_take(call: Call, request: Request) -> OnCase:
     return OnCase(only(call, request), request.actor.name, request.actor.mxid)
 
 
-async def do_assign(tools: Tools, request: Request, order: OnCase) -> Unit[Docket]:
-    """Hand it over."""
+async def do_assign(tools: Tools, request: Request, order: OnCase) -> Unit[tuple[Docket, str]]:
+    """Hand it over: to a post of the directory under its full name, with its holder of today."""
     case = await find(tools, request, order.which)
-    holder = order.text
+    holder, today = order.text, ""
+    if order.user_id is None:
+        holder, today = await holders.of_today(tools, request, holder)
     if order.user_id and order.user_id.lstrip("@") == holder:  # an id in words: show the name
         holder = texts.one_line(await tools.matrix.display_name(case.room_id, order.user_id))
-    return casework.assign(case.id, holder, order.user_id, request.actor, request.at,
-                           request.event_id)
+
+    def unit() -> Unit[tuple[Docket, str]]:
+        return (yield from casework.assign(case.id, holder, order.user_id, request.actor,
+                                           request.at, request.event_id)), today
+    return unit()
 
 
-def render_assign(docket: Docket, request: Request) -> list[Say]:
+def render_assign(facts: tuple[Docket, str], request: Request) -> list[Say]:
     """Who has it now."""
+    docket, today = facts
     last = docket.actions[-1]
-    return changed(docket, request, "is with", docket.case.holder or "",
-                   f" (before: {render.isolate(last.before)})" if last.before else "")
+    return changed(docket, request, "is with", docket.case.holder or "", today + (
+        f" (before: {render.isolate(last.before)})" if last.before else ""))
 
 
 # status

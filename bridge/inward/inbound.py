@@ -24,6 +24,7 @@ from bridge.matrix import NOTICE_MARK, Homeserver, HomeserverError
 from bridge.rooms.follow import SPEAKER
 from bridge.rooms.ghosts import Ghosts
 from bridge.rooms.media import Media, MediaGone, megabytes
+from bridge.rooms.posts import Posts
 from bridge.rooms.rooms import Rooms
 from bridge.shown import convert
 from bridge.steps import reached
@@ -69,7 +70,8 @@ class Inbound:
         self._ghosts = ghosts
         self._media = media
         self._lanes: dict[str, _Lane] = {}
-        self._placing = Placing(database, sure=config.bridge.threads == "sure")
+        self._placing = Placing(
+            database, Posts(config, database), sure=config.bridge.threads == "sure")
         self._events: OrderedDict[int, str] = OrderedDict()  # record → first event, newest last
 
     async def begin(self, lane: str, recovering: bool) -> None:
