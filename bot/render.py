@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from html import escape
 from typing import Any
@@ -120,6 +121,8 @@ def card(docket: Docket, request: Request) -> tuple[str, str]:
     lines = [line for line in (about, opened) if line]
     last = docket.actions[-1]
     if last.kind != "open":
+        if last.kind == "close":  # how it ended stands above
+            last = replace(last, text="")
         lines.append(f"Last: {isolate(last.actor.name)} {action_words(last, request, EXCERPT)} "
                      f"({when(last.at, request.zone)})")
     text = [f"{head} · {isolate(case.title)}", stands, *lines]

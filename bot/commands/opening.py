@@ -115,7 +115,7 @@ async def _ask_for_twins(tools: Tools, request: Request, opening: Opening,
         if opening.reply_to else []
     raise Unclear(
         f"{twin.number} is about the same school ({', '.join(codes)}): "
-        f"{render.isolate(twin.title)}. {render.standing(twin, request)}, opened {at}.",
+        f"“{render.isolate(twin.title)}”. {render.standing(twin, request)}, opened {at}.",
         [*ways, ("open another case all the same", f"case open {opening.title}".rstrip(), "📁")])
 
 
@@ -157,8 +157,9 @@ async def preview_merge(tools: Tools, request: Request, pair: Pair) -> str:
     """What would be merged."""
     first, into = await _both(tools, request, pair)
     docket = await cases.read_docket(tools.db, first.id)
+    joins = "joins" if len(docket.papers) == 1 else "join"
     return (f"{first.number} ({render.isolate(first.title)}) becomes part of {into.number} "
-            f"({render.isolate(into.title)}): {render.papers_count(docket)} join its file, and "
+            f"({render.isolate(into.title)}): {render.papers_count(docket)} {joins} its file, and "
             f"work goes on there. {request.prefix}case unmerge {first.number} undoes it.")
 
 

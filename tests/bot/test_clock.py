@@ -138,7 +138,7 @@ Due today
 Due this week
 • SED-2026-00003 · Boundary wall · by Fri 27 Nov, 15:30
 
-Waited until now
+Waited until today
 • SED-2026-00004 · Land papers · for DC Kech, until Mon 23 Nov, 16:00
 
 Also with you
