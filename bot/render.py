@@ -316,7 +316,9 @@ def _told(said: Told) -> dict[str, Any]:
     content = {"msgtype": "m.text", "body": said.text, "m.mentions": {}, "org.daftar.bot": True,
                SPEAKS_FOR: said.speaker}
     if said.reply_to:
-        content["m.relates_to"] = {"m.in_reply_to": {"event_id": said.reply_to}}
+        content["m.relates_to"] = {
+            "rel_type": "m.thread", "event_id": said.thread or said.reply_to,
+            "is_falling_back": False, "m.in_reply_to": {"event_id": said.reply_to}}
     return content
 
 
