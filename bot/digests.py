@@ -246,7 +246,7 @@ def _laid_out(title: str, head: str, sections: list[Section], foot: str, request
 
 
 def _line(case: Case, words: str, request: Request) -> tuple[str, str]:
-    mark = "🔴 " if case.overdue(request.at) else ""
+    mark = render.pressing(case, request)
     return (f"• {mark}{case.number} · {render.isolate(case.title)} · {words}",
             f"<li>{mark}{render.case_link(case, request.server)} · {render.html(case.title)} · "
             f"{render.html(words)}</li>")
