@@ -290,7 +290,7 @@ def _to_group(say: Say, request: Request, bot: str) -> Say:
     """What an official asked for on WhatsApp is answered there, in words."""
     if not isinstance(say, Answer):
         return say
-    return Told(say.text, request.event_id, request.room_id, bot)
+    return Told(say.text, request.event_id, request.room_id, bot, request.thread_root or "")
 
 
 def _rendered(command: Command, effect: Unit[Any], request: Request) -> Unit[_Done]:

@@ -153,12 +153,14 @@ class Handout:
 @dataclass(frozen=True)
 class Told:
     """Words that the bridge carries to the group of `room_id`, under the name of `speaker` (Matrix
-    id), quoting the message `reply_to`."""
+    id), quoting the message `reply_to`; here it stands in that message's thread, as whatever quotes
+    it on WhatsApp does. `thread`: the thread's root, "" when it is that message."""
 
     text: str
     reply_to: str | None
     room_id: str
     speaker: str
+    thread: str = ""
 
 
 Say = Answer | Card | ThreadNote | Choice | Attachment | Handout | Told

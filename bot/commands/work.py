@@ -154,8 +154,10 @@ def _move(call: Call, wanted: Case | CaseNumber, state: str, rest: str, request:
     if match := _UNTIL.search(rest):
         until = dates.read(match[1] or match[2], request, call.command).due_ms
         rest = rest[:match.start()].strip(" ,:")
-    whom = _FOR.sub("", rest).strip()
-    return Move(wanted, state, "", texts.shorten(whom, TITLE_LONGEST) or None, until)
+    whom = texts.shorten(_FOR.sub("", rest).strip(), TITLE_LONGEST)
+    said = ([f"for {whom}"] if whom else []) + (
+        [f"until {render.when(until, request.zone)}"] if until else [])
+    return Move(wanted, state, " ".join(said), whom or None, until)
 
 
 async def do_status(tools: Tools, request: Request, move: Move) -> Unit[Docket]:
@@ -201,11 +203,22 @@ _NO_DATE = ("none", "no", "never", "remove", "clear", "-", "نہیں", "ختم")
 
 def parse_due(call: Call, request: Request) -> Due:
     """A case and a date, on the office's calendar."""
-    wanted, words = which(call, request, text_follows=True), texts.one_line(call.rest)
+    wanted, words = _case_and_date(call, request)
     if texts.fold(words) in _NO_DATE:
         return Due(wanted, None, words)
     date = dates.read(words, request, call.command)
     return Due(wanted, date.due_ms, words, date.note)
+
+
+def _case_and_date(call: Call, request: Request) -> tuple[Case | CaseNumber, str]:
+    """In a case's thread a number may begin the date: `25 December` is one, `December` is none."""
+    words, number = texts.one_line(call.rest), call.number
+    if number and request.thread_case and words and not call.before_verb:
+        whole = f"{number.text} {words}"
+        if dates.is_date(whole, request) and not (
+                dates.is_date(words, request) or texts.fold(words) in _NO_DATE):
+            return request.thread_case, whole
+    return which(call, request, text_follows=True), words
 
 
 async def do_due(tools: Tools, request: Request, due: Due) -> Unit[tuple[Docket, str]]:
@@ -296,7 +309,7 @@ def parse_close(call: Call, request: Request) -> OnCase:
     word = texts.fold(first).strip(",.:;،")
     for name, words in RESOLUTIONS.items():
         if word in words:
-            text = f"{name}: {rest.strip()}" if rest.strip() else name
+            text = f"{name}, {rest.strip()}" if rest.strip() else name
             break
     return OnCase(wanted, texts.shorten(text, texts.LONGEST))
 
