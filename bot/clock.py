@@ -65,7 +65,8 @@ class Clock:
                 await self.listen()
             left = EVERY - (loop.time() - looked)
             try:
-                await asyncio.wait_for(self._wake.wait(), max(0.0, left))
+                async with asyncio.timeout(left):  # wait_for may swallow a cancel (Python 3.11)
+                    await self._wake.wait()
             except TimeoutError:
                 continue
 
