@@ -21,7 +21,7 @@ from bot.matrix import Matrix
 from config import Config
 from tests.homeserver import House
 
-PATIENCE = 15.0  # seconds until a test gives up waiting
+PATIENCE = 90.0  # seconds until a test gives up waiting; costs nothing when there is no need
 _names = itertools.count(1)
 
 

@@ -19,7 +19,7 @@ from cli.reader import Reader
 from emulator.model import Group, Seen, Sent
 from emulator.phone import Phone
 
-PATIENCE = 60.0  # seconds until a test gives up waiting
+PATIENCE = 90.0  # seconds until a test gives up waiting; costs nothing when there is no need
 LOOK_S = 0.05
 DIRECT = "Direct *"  # direct chats with people of such names are carried
 BY_NAME = "Chosen by its name"  # a group that the configuration names so

@@ -290,7 +290,7 @@ async def test_run_serves_until_cancelled_and_says_what_is_wrong(tmp_path: Path)
             await app.run(values)
     running = asyncio.create_task(app.run(values))
     async with ClientSession() as http:
-        for _ in range(200):
+        for _ in range(3000):
             try:
                 async with http.get(f"http://127.0.0.1:{port}/health") as response:
                     assert await response.text() == "ok\n"
