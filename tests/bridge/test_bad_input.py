@@ -7,10 +7,12 @@ import os
 import socket
 import sqlite3
 import sys
+import time
 from dataclasses import replace
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from archive import directory, messages, queue
 from archive.db import open_database
@@ -22,8 +24,9 @@ from tests.bot.people import until
 from tests.bridge import wire
 from tests.bridge.here import bridge_here
 from tests.bridge.town import Town
-from waproto import common, e2e, neonize_pb2, web
+from waproto import common, e2e, neonize_pb2
 from waproto import history as past
+from waproto import web as waweb
 
 ZAFAR = {"pn": "923007009001", "lid": "770000000009001", "name": "Zafar"}
 
@@ -34,7 +37,7 @@ async def daftar(*arguments, **environment):
         sys.executable, "-m", "cli.main", *map(str, arguments), cwd=ROOT,
         env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE)
-    _, errors = await asyncio.wait_for(process.communicate(), 40)
+    _, errors = await asyncio.wait_for(process.communicate(), 90)
     return process.returncode, errors.decode()
 
 
@@ -214,6 +217,39 @@ async def test_odd_events_from_the_homeserver_hold_nothing_up(house, tmp_path):
         await here.bridge._on_transaction(events)  # once more, after a lost answer
 
 
+async def test_after_a_time_away_the_homeserver_is_heard_at_once(new_house, tmp_path):
+    house, tries = new_house(), 0
+
+    async def refuse(request: web.Request) -> web.Response:
+        nonlocal tries
+        tries += 1
+        return web.Response(status=503)
+
+    async def tried_often():
+        return tries >= 4  # the next try would come 16 seconds after this one
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", refuse)
+    runner = web.AppRunner(app)
+    for name in ("before", "after"):
+        (tmp_path / name).mkdir()
+    async with bridge_here(house, tmp_path / "before") as here:
+        admin, room = here.admin, await here.admin_room()
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", house.config.bridge.port).start()
+    try:
+        await admin.say(room, "nobody is there to read this")
+        await until(tried_often)
+    finally:
+        await runner.cleanup()
+    async with bridge_here(house, tmp_path / "after") as here:
+        began = time.monotonic()
+        room = await here.admin_room()
+        await here.admin.say(room, "!wa status")
+        await here.shown(room, "Failed or unsure: 0")
+        assert time.monotonic() - began < 12
+
+
 async def test_a_wrong_as_token_is_one_sentence(house):
     config = replace(house.config, bridge=replace(house.config.bridge, as_token="wrong", port=0))
     homeserver = Homeserver(config, None)
@@ -234,7 +270,7 @@ async def test_a_homeserver_that_comes_later_is_waited_for(new_house, tmp_path, 
     await asyncio.sleep(1.0)  # a few tries, in vain
     assert not starting.done()
     await house.synapse.start()
-    assert await asyncio.wait_for(starting, 40)
+    assert await asyncio.wait_for(starting, 90)
 
 
 async def _start_and_stop(house, folder):
@@ -342,7 +378,7 @@ async def test_a_vote_about_nonsense_holds_nothing_up(house, tmp_path, database_
             sender=Sender(pn="923007008001"), sent_at=1, received_at=1, text="x",
             raw=b"\xff no message")))
         sync = past.HistorySync(syncType=past.HistorySync.RECENT, conversations=[past.Conversation(
-            ID=here.jid, messages=[past.HistorySyncMsg(message=web.WebMessageInfo(
+            ID=here.jid, messages=[past.HistorySyncMsg(message=waweb.WebMessageInfo(
                 key=common.MessageKey(ID="H\x00", participant="923007008001@s.whatsapp.net"),
                 messageTimestamp=2**60, message=e2e.Message(conversation="a nul\x00")))])])
         await here.deliver(
