@@ -12,7 +12,7 @@ from typing import Any
 from archive import directory, messages, queue
 from archive.db import Database, Unit
 from archive.model import Chat, NewRecord, Sender
-from bridge.clock import now_ms
+from bridge.clock import now_ms, sensible
 from bridge.matrix import Homeserver
 from bridge.outward import compose, rights
 from bridge.outward.marks import AGAIN, WARNING
@@ -449,4 +449,4 @@ def _file_name(content: dict[str, Any]) -> str:
 
 def _time(event: dict[str, Any]) -> int:
     at = event.get("origin_server_ts")
-    return at if isinstance(at, int) and at > 0 else now_ms()
+    return sensible(at if isinstance(at, int) else 0, now_ms())

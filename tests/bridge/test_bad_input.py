@@ -78,14 +78,22 @@ async def test_unreadable_events_are_kept_and_hold_nothing_up(house, tmp_path, d
         assert b"garbage" in bytes.fromhex(json.loads(stuck[0].payload)["body"])
 
 
-@pytest.mark.parametrize("at", [-5, 0, 2**62, 99_999_999_999])
+@pytest.mark.parametrize("at", [-5, 0, 86_400, 2**62, 99_999_999_999])
 async def test_a_senseless_time_hides_no_message(house, tmp_path, at):
+    """Before 1970, in 1970, far ahead: the message came when it came."""
     async with bridge_here(house, tmp_path) as here:
         await here.deliver(wire.delivery(wire.message(here.jid, "A1", "when?", at=at, **ZAFAR)),
                            wire.delivery(wire.message(here.jid, "A2", "now", **ZAFAR)))
         room = await here.room()
         await here.shown(room, "now")
-        await here.shown(room, "when?")
+        event = await here.shown(room, "when?")
+        assert event["origin_server_ts"] == 1_790_000_000_500, "when the link took it"
+        await here.deliver(
+            wire.delivery(wire.group_change(here.jid, at=min(at, 2**53), Join=["77123@lid"]),
+                          wire.GROUP_INFO),
+            wire.delivery(wire.undecryptable(here.jid, "A3", at=at, **ZAFAR), wire.UNDECRYPTABLE))
+        await here.shown(room, "joined.")
+        await here.shown(room, "could not be decrypted yet")
 
 
 async def test_a_sender_with_an_impossible_address_becomes_nobody(house, tmp_path):
