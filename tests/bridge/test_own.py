@@ -546,7 +546,7 @@ async def test_what_was_in_doubt_is_settled_by_another_number_that_hears_it(hous
                              ("N2", "*Admin*: did it leave?", now - 86_400),
                              ("X1", "*Admin*: did it leave?", now)):
             await here.bridge._on_own_event(account, wire.delivery(
-                wire.message(here.jid, id, text, pn=DEPARTMENT_PN, at=at)))
+                wire.message(here.jid, id, text, pn=DEPARTMENT_PN, at=at), at=now * 1000))
         await here.shown(room, "It has arrived: another of our numbers has seen it")
         assert not await queue.stuck(here.db)
         record = await messages.by_event(here.db, event)
