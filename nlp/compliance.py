@@ -1,0 +1,227 @@
+"""Answers to directives: which of the open ones a message answers, and how far it is done."""
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from nlp.chat import Chat, Given
+from nlp.lexicon import has, words
+from nlp.reading import stem
+from nlp.said import Answer, Said
+
+SHORT = 8  # words of a bare acknowledgement
+LIVE = timedelta(hours=30)  # an unquoted word of thanks or assent is to an order of so long ago
+RANK = {"acknowledged": 1, "in_progress": 2, "refused": 3, "done": 4}
+PAPERS = frozenset({"image", "document", "video", "audio", "location"})
+
+
+def answer(said: Said, chat: Chat) -> Answer | None:
+    """What a message answers, or None. Only who was told, or speaks for the post, can answer."""
+    if said.sender is None or said.message.kind in ("system", "deleted") or _from_elsewhere(said):
+        return None
+    candidates = _candidates(said, chat)
+    if not candidates:
+        return None
+    state, why = state_of(said)
+    chosen = _chosen(said, chat, candidates, state)
+    if chosen is None:
+        return None
+    if state is None:
+        state, why = _unsaid(said, chosen), "what was asked is told"
+    if state is None:
+        return None
+    if chosen.directive.kind == "question" and state == "acknowledged" and not _bare(said):
+        state, why = "done", "the question is answered"
+    quoted = said.message.quote == chosen.message
+    return Answer(chosen.message, chosen.n, state, 0.9 if quoted else 0.7,
+                  (why, "it quotes the order" if quoted else "the order is open and the sender's"))
+
+
+def _from_elsewhere(said: Said) -> bool:
+    return bool(said.text.words[:1] == ["forwarded"]) or has("mourning", said.text.words) >= 0
+
+
+def _candidates(said: Said, chat: Chat) -> list[Given]:
+    """Open directives to the sender's post, of the quoted message when it gave any."""
+    assert said.sender is not None
+    mine = [given for given in chat.to(said.sender, said.message.at)
+            if given.states.get(said.sender.person) not in ("done",)]
+    if said.message.edit_of:
+        mine = list(chat.to(said.sender, said.message.at))
+    if said.message.quote:
+        quoted = [given for given in mine if given.message == said.message.quote]
+        if quoted:
+            return quoted
+        mine = [given for given in mine if given.thread == said.message.thread]
+    return mine
+
+
+def _chosen(said: Said, chat: Chat, candidates: list[Given], state: str | None) -> Given | None:
+    """The directive that is answered: by its conversation, its words, and how lately it was given."""
+    sender = said.sender
+    assert sender is not None
+    own = content(said)
+    question = _asks_back(said)
+    best: tuple[float, Given] | None = None
+    for given in candidates:
+        age = said.message.at - given.at
+        in_thread = given.thread is not None and given.thread == said.message.thread
+        direct = any(not title.startswith("All ") for title in given.directive.to)
+        shared = len(own & given.words)
+        score = 2.0 * in_thread + min(shared, 3) * 0.8 + (1.0 if direct else 0.0)
+        score += 3.0 if said.message.quote == given.message else 0.0
+        score += 1.2 if age < timedelta(hours=1) else 0.6 if age < timedelta(hours=8) else 0.0
+        score -= 0.9 * ("in_progress" == given.states.get(sender.person) and state not in (
+            "done", "in_progress")) + 0.5 * (given.states.get(sender.person) is not None)
+        score += _fits(said, given, state)
+        floor = 2.2 if direct else 2.0
+        if question and state not in ("done", "refused"):
+            floor += 1.5
+        if state is None:
+            floor += 1.2 if direct else 2.5
+        if age > LIVE and not shared and said.message.quote != given.message:
+            floor += 1.5
+        if score < floor:
+            continue
+        if best is None or score > best[0] + 1e-9:
+            best = score, given
+        elif score == best[0] and given.message == best[1].message and given.n < best[1].n:
+            best = score, given
+    return best[1] if best else None
+
+
+def _fits(said: Said, given: Given, state: str | None) -> float:
+    """How the manner of an answer fits that of the order: papers to who wanted papers, an account to
+    who asked a question, a promise or a deed to who wanted a deed."""
+    asked = given.directive.kind == "question"
+    if said.message.kind in PAPERS:
+        return (0.8 if given.words & _paper_words() else 0.0) - (0.8 if asked else 0.0)
+    if asked:
+        told = state is None or not _bare(said)
+        return 0.7 if told and state not in ("acknowledged", "in_progress", "refused") else -0.3
+    return 0.3 if state in ("acknowledged", "in_progress", "refused") else 0.0
+
+
+def _paper_words() -> frozenset[str]:
+    return frozenset(filter(None, (stem(word) for word in words("papers")))) | words("papers")
+
+
+def content(said: Said) -> frozenset[str]:
+    """The telling words of a message, stemmed, with schools' codes."""
+    found = {stem(word) for word in said.text.words}
+    return frozenset(found - {""}) - words("weak_words")
+
+
+def words_of(said: Said, start: int, end: int, action: str) -> frozenset[str]:
+    """The telling words of a part of a message (characters) and of the action read in it."""
+    inside = {stem(word.folded) for word in said.text.found if start <= word.start < end}
+    inside |= {stem(word) for word in re.findall(r"[a-z]+", action.casefold())}
+    return frozenset(inside - {""}) - words("weak_words")
+
+
+def _bare(said: Said) -> bool:
+    """An acknowledgement and nothing else."""
+    return len(said.text) <= 4
+
+
+def _asks_back(said: Said) -> bool:
+    return any(one.question for one in said.text.sentences) or bool(
+        set(said.text.words) & words("ask_back")) and len(said.text) < 25
+
+
+def state_of(said: Said) -> tuple[str | None, str]:
+    """How far the order is done by the words of the answer; None when they do not say."""
+    folded = said.text.words
+    if said.message.kind in PAPERS and not folded:
+        return "done", "what was asked for is handed in"
+    if not folded:
+        return None, ""
+    partly = has("partly", folded) >= 0
+    refused = has("refused", folded) >= 0
+    done = _done(said)
+    doing = has("doing", folded) >= 0 or _is_doing(folded)
+    promised = has("promised", folded) >= 0 or _promises(folded)
+    noted = folded[0] in words("noted") or has("noted_phrases", folded[:8]) >= 0
+    if refused and not (done and said.message.kind in PAPERS):
+        return "refused", "the sender says that it cannot be done"
+    if partly or (done and doing and not promised and has("doing_strong", folded) >= 0):
+        return "in_progress", "it is begun or done in part"
+    if done and not (promised and _promise_leads(folded)):
+        return "done", "the words say that it is done"
+    if doing:
+        return "in_progress", "the words say that it is being done"
+    if said.message.kind in PAPERS:
+        return "done", "what was asked for is handed in"
+    if promised or noted:
+        return "acknowledged", "the sender has noted it" if noted else "the sender promises it"
+    return None, ""
+
+
+def _done(said: Said) -> bool:
+    folded = said.text.words
+    at = has("done", folded)
+    while at >= 0:
+        near = folded[max(0, at - 3):at]
+        if not set(near) & {"not", "will", "be", "nahi", "نہیں", "being", "is", "to", "when"} \
+                or set(near) & {"has", "have", "been"}:
+            return True
+        following = has("done", folded, at + 1)
+        at = following
+    return _finished(folded)
+
+
+def _finished(folded: list[str]) -> bool:
+    """`kar diya hai`, `bhej diye`, `ho gaya`, `mil gayi`, `جمع کر دی`, `ارسال کر دیے گئے`."""
+    for at in range(1, len(folded)):
+        if folded[at] in words("gave") and (folded[at - 1] in words("gave_after")
+                                            or folded[at - 1] in words("loan_verbs")):
+            if folded[at + 1:at + 2] and folded[at + 1] in ("jaega", "jayega", "jaye", "jaegi",
+                                                           "جائے", "جائیں"):
+                continue
+            return True
+        if folded[at] in words("went") and folded[at - 1] in words("went_after"):
+            return True
+    return False
+
+
+def _is_doing(folded: list[str]) -> bool:
+    """`kar raha hun`, `ban rahi hai`, `is being lodged`, `working on it`."""
+    for at, word in enumerate(folded):
+        if word in words("going_on") and not set(folded[max(0, at - 2):at]) & {"nahi", "نہیں"}:
+            return True
+        if word == "being" and at and folded[at - 1] in ("is", "are"):
+            return True
+        if word.isascii() and len(word) > 5 and word.endswith("ing") and word not in words(
+                "not_doing") and (at <= 2 or folded[at - 1] in ("am", "is", "are", "already", "now",
+                                                               "also", "and", "sir")):
+            return True
+    return False
+
+
+def _promises(folded: list[str]) -> bool:
+    """`bhej dunga`, `ho jaenge`, `will submit`, `IA`."""
+    for at, word in enumerate(folded):
+        if word in words("promise_words"):
+            return True
+        if len(word) > 3 and word.endswith(("unga", "ungi", "enge", "oonga", "oongi", "ونگا", "ونگی",
+                                           "یںگے")):
+            return True
+        if word in ("گا", "گی", "گے") and at:
+            return True
+    return bool({"will", "shall", "ll"} & set(folded[:6])) and "not" not in folded[:6]
+
+
+def _promise_leads(folded: list[str]) -> bool:
+    """Whether the promise comes first: `will be sent today`."""
+    return bool({"will", "shall"} & set(folded[:4]))
+
+
+def _unsaid(said: Said, chosen: Given) -> str | None:
+    """The state of an answer whose words tell none: an account given to a question is done."""
+    if chosen.directive.kind == "question":
+        return "done"
+    if len(said.text) <= SHORT and any(word.isdigit() for word in said.text.words):
+        return "done"
+    if content(said) & chosen.words and not _asks_back(said):
+        return "done"
+    return "in_progress" if not _asks_back(said) and len(said.text) > 3 else None

@@ -1,0 +1,347 @@
+"""Orders in a message: to which posts, what, by when, with copies to whom.
+
+An order is told from an appeal by direction alone: its sender stands above the addressee. Answers,
+thanks, condolences, notices forwarded from elsewhere and exhortations to all give none."""
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from nlp.actions import action
+from nlp.addressees import class_title, titles
+from nlp.asks import Ask, asks
+from nlp.chat import Chat
+from nlp.deadlines import Deadline, as_labelled, pick
+from nlp.lexicon import has, words
+from nlp.named import Named
+from nlp.office import Holder
+from nlp.responsible import unnamed
+from nlp.said import Directive, Said
+from nlp.sentences import Text
+
+
+@dataclass(frozen=True)
+class _Order:
+    """An ask that is for somebody below its sender."""
+
+    ask: Ask
+    to: tuple[str, ...]
+    why: str
+    deadline: Deadline | None
+    end: int  # word after its last; later parts may be joined to it
+
+
+def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...]) -> tuple[Directive, ...]:
+    """The directives of a message. Empty for a stranger's, who stands above nobody."""
+    sender, text = said.sender, said.text
+    if sender is None or not len(text) or _no_order(said):
+        return ()
+    found: list[_Order] = []
+    for ask in asks(text, list(said.named)):
+        order = _order(ask, said, chat, sender, deadlines)
+        if order:
+            found.append(order)
+        elif found and ask.sentence != found[-1].ask.sentence:
+            pass
+    found = _trailing(_joined(found, said), said, deadlines)
+    return tuple(_directive(order, said, chat, deadlines) for order in found)
+
+
+def _no_order(said: Said) -> bool:
+    """Forwarded, mourning, or a greeting."""
+    text = said.text
+    if text.words[0] == "forwarded" or said.message.kind in ("system", "deleted"):
+        return True
+    return has("mourning", text.words) >= 0
+
+
+def _order(ask: Ask, said: Said, chat: Chat, sender: Holder,
+           deadlines: tuple[Deadline, ...]) -> _Order | None:
+    """The order that an ask is, or None: an appeal, a suggestion, a question among equals."""
+    text = said.text
+    start, end = _characters(text, ask.start, ask.end)
+    deadline = pick(deadlines, start, end)
+    if ask.kind == "demand" and not (deadline and deadline.due) and not (
+            set(text.words[ask.start:ask.end]) & (words("polite") | {"required"})) \
+            and not _shows_cause(text, ask):
+        return None
+    if has("suggestions", text.words, ask.start, ask.end) >= 0 or _only_praise(text, ask) \
+            or _exhorts(text, ask):
+        return None
+    to, why = _to(ask, said, chat, sender)
+    below = tuple(title for title in to if chat.office.rank(title) > sender.rank)
+    if not below or (ask.kind == "question" and not _demands(ask, said, chat)):
+        return None
+    return _Order(ask, below, why, deadline, ask.end)
+
+
+def _characters(text: Text, start: int, end: int) -> tuple[int, int]:
+    """The characters of words from `start` to before `end`, with the gap after them."""
+    return text.found[start].start, text.found[end].start if end < len(text) else len(text.text)
+
+
+def _shows_cause(text: Text, ask: Ask) -> bool:
+    return has("bare_demands", text.words, ask.start, ask.end) >= 0 and ask.sentence > 0
+
+
+def _only_praise(text: Text, ask: Ask) -> bool:
+    """`Keep it up`, `keep up the good work`."""
+    return has("cheers", text.words, ask.start, ask.end) >= 0
+
+
+def _exhorts(text: Text, ask: Ask) -> bool:
+    """`All should work hard`: nothing that can be checked."""
+    return has("exhortations", text.words, ask.start, ask.end) >= 0
+
+
+def _to(ask: Ask, said: Said, chat: Chat, sender: Holder) -> tuple[tuple[str, ...], str]:
+    """The posts that an ask is for, and why."""
+    near = _near(said, chat)
+    people = [one for one in ask.to if one.kind == "people"]
+    named = [one for one in ask.to if one.kind != "people"]
+    if named:
+        found = titles(named, sender, chat.office, near)
+        if found:
+            return found, "named"
+    listed = _listed(ask, said, chat)
+    if listed:
+        return listed, "districts are named after an order to all"
+    if people or (not named and _everybody(ask, said)):
+        return _class(ask, said, chat, sender), "all are told"
+    if named:
+        return (), ""
+    return unnamed(ask, said, chat)
+
+
+def _near(said: Said, chat: Chat) -> tuple[str, ...]:
+    """Districts that the message, what it quotes, and its conversation are about."""
+    quoted = chat.quoted(said)
+    own = said.districts
+    far = quoted.districts if quoted else ()
+    if quoted and quoted.sender:
+        far = (*far, quoted.sender.place)
+    if not own and not far:
+        for other in chat.thread(said, 3):
+            far = (*far, *other.districts)
+    return (*own, *far)
+
+
+def _listed(ask: Ask, said: Said, chat: Chat) -> tuple[str, ...]:
+    """`What about Kohlu, Khuzdar and Pishin?`: the posts of these districts that were told."""
+    if ask.to:
+        return ()
+    sentence = said.text.sentences[ask.sentence]
+    places = [place for one in said.named if one.kind == "place"
+              and sentence.start <= one.start < sentence.end for place in one.places]
+    if len(places) < 2 and "about" not in said.text.words[ask.start:ask.start + 2]:
+        return ()
+    post = "DEO"
+    quoted = chat.quoted(said)
+    given = chat.by_message(quoted.message.id) if quoted else []
+    for one in given or list(chat.given)[-3:]:
+        for title in one.directive.to:
+            if title.startswith("All "):
+                post = title.removeprefix("All ").split(" ")[0].removesuffix("s")
+    return tuple(dict.fromkeys(f"{post} {place}" for place in places))
+
+
+def _everybody(ask: Ask, said: Said) -> bool:
+    """Whether the subject is `nobody`, `no one`, `all concerned`, `کوئی افسر`."""
+    some = said.text.words[ask.start:ask.at + 1]
+    return bool(set(some[:6]) & words("everybody"))
+
+
+def _class(ask: Ask, said: Said, chat: Chat, sender: Holder) -> tuple[str, ...]:
+    """The class that `all concerned` or `nobody` are: the one that the message or the conversation
+    names, else `All Officers`."""
+    for one in said.named:
+        if one.kind == "post" and one.everyone:
+            return titles([one], sender, chat.office)
+    both = "both" in said.text.words[ask.start:ask.at]
+    quoted = chat.quoted(said)
+    if both and quoted:
+        named = [one for one in quoted.named if one.kind == "post" and one.places]
+        found = [title for title in titles(named, None, chat.office)
+                 if chat.office.holding(title)]
+        if found:
+            return tuple(found[:2])
+    some = set(said.text.words[ask.start:ask.at + 1])
+    for kind, among in (("Teachers", "teacher_words"), ("Staff", "staff_words")):
+        if some & words(among):
+            if kind == "Staff":
+                return (f"All Staff {sender.place}",)
+            return (class_title(kind, "", sender, chat.office),)
+    if quoted:
+        for given in chat.by_message(quoted.message.id):
+            return given.directive.to
+    return (class_title("Officers", "", sender, chat.office),)
+
+
+def _demands(ask: Ask, said: Said, chat: Chat) -> bool:
+    """Whether a question wants an answer from a post: one is named, or it is put to an answer."""
+    inside = said.text.words[ask.start:ask.end]
+    if set(inside) & words("wh"):
+        return True
+    return any(one.kind in ("post", "person") for one in ask.to)
+
+
+def _joined(orders: list[_Order], said: Said) -> list[_Order]:
+    """Parts of one task as one: `verify and report`, `is this a farm? who has occupied it?`."""
+    result: list[_Order] = []
+    for order in orders:
+        last = result[-1] if result else None
+        if last and last.to == order.to and _one_task(last, order, said):
+            keep = order if _leads(last, order, said) else last
+            deadline = order.deadline or last.deadline
+            if last.deadline and not last.deadline.due and order.deadline:
+                deadline = order.deadline
+            kind = "do" if keep.ask.kind == "need" else keep.ask.kind
+            result[-1] = replace(last, ask=replace(
+                last.ask, kind=kind, end=order.ask.end,
+                at=keep.ask.at if last.ask.kind == "question" else last.ask.at,
+                start=keep.ask.start if last.ask.kind == "question" else last.ask.start,
+                verb=last.ask.verb or order.ask.verb,
+                sentence=order.ask.sentence), deadline=deadline, end=order.end)
+            continue
+        if last and order.deadline is None and _at_the_same(order, said):
+            order = replace(order, deadline=last.deadline)
+        result.append(order)
+    return result
+
+
+def _leads(last: _Order, order: _Order, said: Said) -> bool:
+    return last.ask.kind == "question"
+
+
+def _one_task(last: _Order, order: _Order, said: Said) -> bool:
+    text, one, two = said.text, last.ask, order.ask
+    inside = text.words[two.start:two.end]
+    if one.kind == "question":
+        first = text.words[one.start:one.end]
+        if two.kind == "question":
+            return not set(first) & words("wh") or (len(inside) <= 4 and len(first) <= 4)
+        return bool(set(first) & words("which")) and len(first) <= 4 or (
+            two.kind == "need" and "about" in first)
+    if two.kind == "question":
+        return one.kind == "need" and len(inside) <= 5
+    if one.kind == "need" and two.kind in ("do", "demand") and not (
+            last.deadline and last.deadline.due):
+        return True
+    if one.sentence != two.sentence:
+        return _refines(text, last, order)
+    timed = bool(last.deadline and last.deadline.due), bool(order.deadline and order.deadline.due)
+    if _reports(text, two) and not (timed[0] and (timed[1] or two.verb in words("carry_verbs"))):
+        return True
+    if timed[0] or two.negated != one.negated and one.kind != "do":
+        return False
+    return _first_step(text, one) and not (one.negated and not two.negated and False)
+
+
+def _refines(text: Text, last: _Order, order: _Order) -> bool:
+    """`Har DEO khud shamil ho`, `names remove kar dein`: how, not what."""
+    two = order.ask
+    inside = text.words[two.start:two.end]
+    if order.deadline and order.deadline.due and last.deadline and last.deadline.due:
+        return False
+    return has("refinements", text.words, two.start, two.end) >= 0 or (
+        inside[-1:] in (["ho"], ["hon"], ["ہو"], ["ہوں"]))
+
+
+def _reports(text: Text, ask: Ask) -> bool:
+    """Whether an ask is only to report on the one before."""
+    inside = text.words[ask.at:ask.end]
+    head = inside[:6]
+    if ask.kind == "passive" and ask.verb in ("share", "submit", "send", "report", "furnish",
+                                              "intimate", "convey"):
+        return bool(set(text.words[ask.start:ask.end]) & words("report_nouns"))
+    if ask.verb in words("report_verbs"):
+        return True
+    if ask.verb in words("carry_verbs"):
+        return bool(set(head) & words("report_nouns")) and not set(head) & {"charge", "situation",
+                                                                           "inquiry", "daily"}
+    whole = text.words[ask.start:ask.end]
+    return has("report_urdu", whole) >= 0
+
+
+def _first_step(text: Text, ask: Ask) -> bool:
+    """Whether an ask is a step on the way to the next: verify, check, visit, go."""
+    inside = text.words[ask.start:ask.end]
+    return ask.verb in words("first_steps") or has("steps_urdu", inside) >= 0
+
+
+def _at_the_same(order: _Order, said: Said) -> bool:
+    """`Dir Schools u also come with record`: to what was called just before."""
+    inside = said.text.words[order.ask.start:order.ask.end]
+    return bool({"also", "bhi", "بھی"} & set(inside)) and bool(
+        {"come", "attend", "join", "aayein", "آئیں", "ayen"} & set(inside))
+
+
+def _trailing(orders: list[_Order], said: Said,
+              deadlines: tuple[Deadline, ...]) -> list[_Order]:
+    """With the deadline of a sentence without a verb that follows: `… bhejein. Kal tak.`"""
+    result = []
+    text = said.text
+    for number, order in enumerate(orders):
+        following = orders[number + 1].ask.start if number + 1 < len(orders) else len(text)
+        if (order.deadline is None or order.deadline.due is None) and order.ask.kind != "question" \
+                and order.ask.end < following:
+            start, end = _characters(text, order.ask.end, following)
+            late = pick(deadlines, start, end)
+            if late and late.due and following - order.ask.end <= 10:
+                order = replace(order, deadline=late)
+        result.append(order)
+    return result
+
+
+def _directive(order: _Order, said: Said, chat: Chat,
+               deadlines: tuple[Deadline, ...]) -> Directive:
+    text, ask = said.text, order.ask
+    start, end = _characters(text, ask.start, ask.end)
+    urdu = not (ask.verb and ask.verb in words("verbs")) and ask.kind in ("do", "passive")
+    reasons = [f"{_KINDS[ask.kind]}; addressee: {order.why}"]
+    sure = 0.9 if order.why == "named" else 0.7
+    if ask.kind in ("question", "demand"):
+        sure -= 0.15
+    if order.deadline:
+        reasons += order.deadline.reasons
+    return Directive(
+        order.to, action(text, ask, deadlines, urdu), as_labelled(order.deadline),
+        copies(said, chat, ask), channel(text, ask), ask.kind, order.deadline, round(sure, 2),
+        tuple(reasons), start, end)
+
+
+_KINDS = {"do": "tells to do", "passive": "says what is to be done", "need": "says what is wanted",
+          "question": "asks for information from above", "demand": "names what is wanted"}
+
+
+def copies(said: Said, chat: Chat, ask: Ask) -> tuple[str, ...]:
+    """The posts that are to get a copy: `with a copy to Commissioner Zhob Division`, `cc …`."""
+    text = said.text
+    sentence = text.sentences[ask.sentence]
+    cue = next((at for at in range(ask.at, sentence.end) if text.words[at] in words("copy")
+                and (text.words[at] == "cc" or text.at(at + 1) in ("to", "ko", "for")
+                     or text.at(at - 1) in ("with", "a"))), None)
+    if cue is None:
+        return ()
+    named: list[Named] = [one for one in said.named if cue < one.start < sentence.end]
+    found = [_office_of(one, said, chat) or title for one in named if one.kind == "post"
+             for title in titles([one], said.sender, chat.office, said.districts)[:1] or ("",)]
+    if any(text.words[at] in ("this", "my") and text.at(at + 1) == "office"
+           for at in range(cue, sentence.end)) and said.sender:
+        found.append(said.sender.place)
+    return tuple(dict.fromkeys(title for title in found if title))
+
+
+def _office_of(one: Named, said: Said, chat: Chat) -> str:
+    return "CS Office" if one.post == "Chief Secretary" else ""
+
+
+def channel(text: Text, ask: Ask) -> str | None:
+    """By which way it is to be sent: fax, letter, email."""
+    from nlp.lexicon import table
+    ways = table("fax")
+    inside = text.words[ask.start:ask.end]
+    found = [ways[word] for word in inside if word in ways]
+    if "fax" in found:
+        return "fax"
+    cue = set(inside) & words("channel_cue")
+    return found[0] if found and cue else None
