@@ -81,7 +81,8 @@ def _sentence(text: Text, sentence: Sentence, named: list[Named], current: tuple
             result.append(Ask(asked, sentence.start, sentence.end, sentence.start, "", current,
                               number))
         elif not spoken and groups:
-            told = [group for group in groups if not any(one.office for one in group)]
+            told = [group for group in groups if not any(one.office for one in group)
+                    and _opens(text, sentence, group[0].start)]
             current = tuple(told[-1]) if told and not current and number == 0 else current
     elif sentence.question and result[0].kind == "do" and _asking(text, sentence) \
             and not any(one.kind == "passive" for one in result):
@@ -140,6 +141,8 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
     after, gap = text.at(end), text.gaps[end] if end < len(text) else ""
     if re.search(r"^\s*[,:،.\-–]", gap) and _opens(text, sentence, start):
         return True
+    if text.at(start - 1) in ("from", "by") and text.at(start - 2) in words("needs"):
+        return True
     near = text.words[end:min(sentence.end, end + NEAR)]
     if "ko" in near[:1] or "کو" in near[:1] or after in ("se", "سے", "say", "sy"):
         return bool(set(near) & (words("order_urdu") | words("request_urdu")))
@@ -177,12 +180,13 @@ def _anchors(text: Text, sentence: Sentence, groups: list[list[Named]]) -> list[
     """The words of a sentence that ask for something."""
     ends = {group[-1].end for group in groups}
     inside = {at for group in groups for one in group for at in range(one.start, one.end)}
-    fresh, result = True, []
+    fresh, result, depth = True, [], 0
     at = sentence.start
     while at < sentence.end:
         word = text.words[at]
-        if at in ends or (at > sentence.start and re.search(r"[,:،()\-–*]", text.gaps[at])):
-            fresh = True
+        depth += text.gaps[at].count("(") - text.gaps[at].count(")")
+        if at in ends or (at > sentence.start and re.search(r"[,:،)\-–*]", text.gaps[at])):
+            fresh = depth <= 0
         if at in inside:
             at += 1
             fresh = True
@@ -220,7 +224,7 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
         found = _modal(text, sentence, at, ends)
         if found:
             return found
-    if word == "be" and text.at(at - 1) not in ("to", "will", "would", "can", "could", "not", "may",
+    if word == "be" and text.at(at - 1) not in ("to", "will", "cannot", "cant", "wont", "never", "would", "can", "could", "not", "may",
                                                 "shall", "should", "must", "already"):
         verb = _participle(text, at + 1)
         if verb:
@@ -246,7 +250,7 @@ def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
             and not (word == "look" or (word == "ask" and following == "for")):
         return False
     if word in words("nouns_too") and (
-            following in participles() or following in words("participles")
+            set(text.words[at + 2:at + 4]) & {"ki", "ka", "ke", "ko"} or following in participles() or following in words("participles")
             or following in words("needs") or not following.isascii()
             or any(w in imperatives() or w in words("statement") for w in
                    text.words[at + 1:min(at + 4, sentence.end)])):
@@ -412,8 +416,7 @@ def _question(text: Text, sentence: Sentence, groups: list[list[Named]],
     wh = set(inside) & words("wh")
     if sentence.question:
         return "question"
-    return "question" if wh and len(inside) <= 8 and set(inside[:2]) & words("wh") and not set(
-        inside) & {"is liye", "jab"} else ""
+    return "question" if wh and len(inside) <= 8 and set(inside[:1]) & words("wh") else ""
 
 
 def _demand(text: Text, sentence: Sentence) -> str:

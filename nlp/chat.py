@@ -38,13 +38,15 @@ class Chat:
         self.given: deque[Given] = deque(maxlen=OPEN)
         self.schools: OrderedDict[tuple[str, ...], tuple[str, str | None, str | None]] = \
             OrderedDict()  # words of the name -> name, code, district
+        self.answers: set[str] = set()  # messages that answered one
         self.reports: dict[str, tuple[datetime, str | None]] = {}  # person -> last report begun
 
     def add(self, said: Said) -> None:
         """Keep a message."""
         self.said[said.message.id] = said
         while len(self.said) > KEPT:
-            self.said.popitem(last=False)
+            old, _ = self.said.popitem(last=False)
+            self.answers.discard(old)
 
     def quoted(self, said: Said) -> Said | None:
         """The message that one quotes, when it is still known."""

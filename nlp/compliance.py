@@ -7,22 +7,25 @@ from datetime import timedelta
 from nlp.chat import Chat, Given
 from nlp.lexicon import has, words
 from nlp.reading import stem
-from nlp.said import Answer, Said
+from nlp.said import Answer, Directive, Said
 
 SHORT = 8  # words of a bare acknowledgement
 LIVE = timedelta(hours=30)  # an unquoted word of thanks or assent is to an order of so long ago
-RANK = {"acknowledged": 1, "in_progress": 2, "refused": 3, "done": 4}
+SAME_BREATH = timedelta(minutes=3)
 PAPERS = frozenset({"image", "document", "video", "audio", "location"})
 
 
-def answer(said: Said, chat: Chat) -> Answer | None:
-    """What a message answers, or None. Only who was told, or speaks for the post, can answer."""
+def answer(said: Said, chat: Chat, given: tuple[Directive, ...] = ()) -> Answer | None:
+    """What a message answers, or None. Only who was told can answer. `given`: the orders that the
+    message gives itself; who passes an order on has not yet answered."""
     if said.sender is None or said.message.kind in ("system", "deleted") or _from_elsewhere(said):
         return None
     candidates = _candidates(said, chat)
     if not candidates:
         return None
     state, why = state_of(said)
+    if given and state != "done":
+        return None
     chosen = _chosen(said, chat, candidates, state)
     if chosen is None:
         return None
@@ -30,11 +33,20 @@ def answer(said: Said, chat: Chat) -> Answer | None:
         state, why = _unsaid(said, chosen), "what was asked is told"
     if state is None:
         return None
-    if chosen.directive.kind == "question" and state == "acknowledged" and not _bare(said):
+    if chosen.directive.kind == "question" and state != "done" and _tells(said, state):
         state, why = "done", "the question is answered"
     quoted = said.message.quote == chosen.message
     return Answer(chosen.message, chosen.n, state, 0.9 if quoted else 0.7,
                   (why, "it quotes the order" if quoted else "the order is open and the sender's"))
+
+
+def _tells(said: Said, state: str) -> bool:
+    """Whether an answer to a question tells something, and is no bare promise to tell it."""
+    folded = said.text.words
+    if state == "acknowledged":
+        return len(folded) > 5 and not (folded[0] in words("noted") and len(folded) < 9) \
+            and not _promise_leads(folded) and has("promised", folded) < 0
+    return len(folded) > 4
 
 
 def _from_elsewhere(said: Said) -> bool:
@@ -42,64 +54,103 @@ def _from_elsewhere(said: Said) -> bool:
 
 
 def _candidates(said: Said, chat: Chat) -> list[Given]:
-    """Open directives to the sender's post, of the quoted message when it gave any."""
+    """Open directives to the sender's post, of the quoted message when it gave any. A picture or file
+    without words that follows the sender's own answer belongs to that."""
     assert said.sender is not None
-    mine = [given for given in chat.to(said.sender, said.message.at)
-            if given.states.get(said.sender.person) not in ("done",)]
-    if said.message.edit_of:
-        mine = list(chat.to(said.sender, said.message.at))
+    person = said.sender.person
+    told = chat.to(said.sender, said.message.at)
+    mine = [given for given in told if said.message.edit_of
+            or given.states.get(person) != "done"]
     if said.message.quote:
         quoted = [given for given in mine if given.message == said.message.quote]
         if quoted:
             return quoted
         mine = [given for given in mine if given.thread == said.message.thread]
+    elif said.message.kind in PAPERS and not len(said.text):
+        wanted = _paper_words() if said.message.kind == "document" else words("pictures")
+        mine = [given for given in mine if given.words & wanted
+                and given.directive.kind != "question"]
+        last = next((other for other in chat.before(said, 3) if other.sender == said.sender), None)
+        if last and len(last.text) and said.message.at - last.message.at < SAME_BREATH \
+                and last.message.id in chat.answers:
+            mine = [given for given in mine if given.words & words("pictures")]
     return mine
 
 
 def _chosen(said: Said, chat: Chat, candidates: list[Given], state: str | None) -> Given | None:
     """The directive that is answered: by its conversation, its words, and how lately it was given."""
-    sender = said.sender
-    assert sender is not None
-    own = content(said)
-    question = _asks_back(said)
     best: tuple[float, Given] | None = None
     for given in candidates:
-        age = said.message.at - given.at
-        in_thread = given.thread is not None and given.thread == said.message.thread
-        direct = any(not title.startswith("All ") for title in given.directive.to)
-        shared = len(own & given.words)
-        score = 2.0 * in_thread + min(shared, 3) * 0.8 + (1.0 if direct else 0.0)
-        score += 3.0 if said.message.quote == given.message else 0.0
-        score += 1.2 if age < timedelta(hours=1) else 0.6 if age < timedelta(hours=8) else 0.0
-        score -= 0.9 * ("in_progress" == given.states.get(sender.person) and state not in (
-            "done", "in_progress")) + 0.5 * (given.states.get(sender.person) is not None)
-        score += _fits(said, given, state)
-        floor = 2.2 if direct else 2.0
-        if question and state not in ("done", "refused"):
-            floor += 1.5
-        if state is None:
-            floor += 1.2 if direct else 2.5
-        if age > LIVE and not shared and said.message.quote != given.message:
-            floor += 1.5
-        if score < floor:
+        score = _score(said, chat, given, state)
+        if score < _floor(said, given, state):
             continue
-        if best is None or score > best[0] + 1e-9:
-            best = score, given
-        elif score == best[0] and given.message == best[1].message and given.n < best[1].n:
+        if best is None or score > best[0] + 1e-9 or (
+                abs(score - best[0]) < 1e-9 and given.message == best[1].message
+                and given.n < best[1].n):
             best = score, given
     return best[1] if best else None
+
+
+def _direct(given: Given) -> bool:
+    return any(not title.startswith("All ") for title in given.directive.to)
+
+
+def _score(said: Said, chat: Chat, given: Given, state: str | None) -> float:
+    assert said.sender is not None
+    age = said.message.at - given.at
+    in_thread = given.thread is not None and given.thread == said.message.thread
+    score = 2.0 * in_thread + min(len(content(said) & given.words), 3) * 0.8
+    score += 1.0 if _direct(given) else 0.0
+    score += 3.0 if said.message.quote == given.message else 0.0
+    score += 1.2 if age < timedelta(hours=1) else 0.6 if age < timedelta(hours=8) else 0.0
+    before = given.states.get(said.sender.person)
+    if before == "in_progress" and state == "acknowledged":
+        score -= 0.9
+    if before is not None and state not in ("done", "in_progress"):
+        score -= 0.5
+    return score + _fits(said, given, state)
+
+
+def _floor(said: Said, given: Given, state: str | None) -> float:
+    """How much must speak for a directive before a message counts as its answer."""
+    age = said.message.at - given.at
+    floor = 1.5 if _direct(given) else 2.0
+    quoted = said.message.quote == given.message
+    if _asks_back(said) and state not in ("done", "refused"):
+        floor += 1.5 if _direct(given) else 3.0
+    if has("requests", said.text.words[:5]) >= 0 and not quoted:
+        floor += 3.0
+    if state is None:
+        troubled = bool(set(said.text.words) & words("trouble"))
+        floor += 1.2 if _direct(given) else 4.0 if troubled or not (
+            given.words & words("data_wanted")) else 1.0
+    if age > LIVE and not (content(said) & given.words) and not quoted:
+        floor += 0.7 if state == "done" else 1.2
+    if said.message.kind in PAPERS and not len(said.text):
+        floor += 0.6
+    return floor
 
 
 def _fits(said: Said, given: Given, state: str | None) -> float:
     """How the manner of an answer fits that of the order: papers to who wanted papers, an account to
     who asked a question, a promise or a deed to who wanted a deed."""
     asked = given.directive.kind == "question"
+    folded = said.text.words
     if said.message.kind in PAPERS:
-        return (0.8 if given.words & _paper_words() else 0.0) - (0.8 if asked else 0.0)
+        wanted = given.words & (_paper_words() if said.message.kind == "document" else
+                                words("pictures"))
+        return (0.8 if wanted else -0.3) - (1.5 if asked else 0.0)
     if asked:
-        told = state is None or not _bare(said)
-        return 0.7 if told and state not in ("acknowledged", "in_progress", "refused") else -0.3
+        bare = len(folded) < 5 or (folded[0] in words("noted") and len(folded) < 9)
+        return -0.4 if bare or _promise_only(folded) else 0.8
+    if folded and folded[0] in words("noted") and any(
+            len(word) > 6 and word.isdigit() for word in folded):
+        return 0.8 if given.words & words("data_wanted") else 0.0
     return 0.3 if state in ("acknowledged", "in_progress", "refused") else 0.0
+
+
+def _promise_only(folded: list[str]) -> bool:
+    return (_promises(folded) or has("promised", folded) >= 0) and len(folded) < 10
 
 
 def _paper_words() -> frozenset[str]:
@@ -119,11 +170,6 @@ def words_of(said: Said, start: int, end: int, action: str) -> frozenset[str]:
     return frozenset(inside - {""}) - words("weak_words")
 
 
-def _bare(said: Said) -> bool:
-    """An acknowledgement and nothing else."""
-    return len(said.text) <= 4
-
-
 def _asks_back(said: Said) -> bool:
     return any(one.question for one in said.text.sentences) or bool(
         set(said.text.words) & words("ask_back")) and len(said.text) < 25
@@ -132,25 +178,29 @@ def _asks_back(said: Said) -> bool:
 def state_of(said: Said) -> tuple[str | None, str]:
     """How far the order is done by the words of the answer; None when they do not say."""
     folded = said.text.words
-    if said.message.kind in PAPERS and not folded:
+    papers = said.message.kind in PAPERS
+    if papers and not folded:
         return "done", "what was asked for is handed in"
     if not folded:
         return None, ""
-    partly = has("partly", folded) >= 0
-    refused = has("refused", folded) >= 0
+    noted = folded[0] in words("noted") or has("noted_phrases", folded[:8]) >= 0
+    if noted and len(folded) <= 4 and has("done", folded) < 0:
+        return "acknowledged", "the sender has noted it"
+    if has("refused", folded) >= 0 and not papers and folded[0] not in words("well_noted"):
+        return "refused", "the sender says that it cannot be done"
     done = _done(said)
     doing = has("doing", folded) >= 0 or _is_doing(folded)
     promised = has("promised", folded) >= 0 or _promises(folded)
-    noted = folded[0] in words("noted") or has("noted_phrases", folded[:8]) >= 0
-    if refused and not (done and said.message.kind in PAPERS):
-        return "refused", "the sender says that it cannot be done"
-    if partly or (done and doing and not promised and has("doing_strong", folded) >= 0):
+    if has("begun", folded) >= 0 or has("partly", folded) >= 0 or (
+            done and doing and not promised and has("doing_strong", folded) >= 0 and not papers):
         return "in_progress", "it is begun or done in part"
     if done and not (promised and _promise_leads(folded)):
         return "done", "the words say that it is done"
+    if folded[0] in words("well_noted") and (promised or not doing):
+        return "acknowledged", "the sender has noted it"
     if doing:
         return "in_progress", "the words say that it is being done"
-    if said.message.kind in PAPERS:
+    if papers:
         return "done", "what was asked for is handed in"
     if promised or noted:
         return "acknowledged", "the sender has noted it" if noted else "the sender promises it"

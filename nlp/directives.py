@@ -30,18 +30,22 @@ class _Order:
     end: int  # word after its last; later parts may be joined to it
 
 
-def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...]) -> tuple[Directive, ...]:
-    """The directives of a message. Empty for a stranger's, who stands above nobody."""
+def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...],
+               report: bool = False) -> tuple[Directive, ...]:
+    """The directives of a message. Empty for a stranger's, who stands above nobody. `report`: the
+    message reports a visit; what it names as absent or present is told nothing."""
     sender, text = said.sender, said.text
     if sender is None or not len(text) or _no_order(said):
         return ()
     found: list[_Order] = []
-    for ask in asks(text, list(said.named)):
+    for ask in (*asks(text, list(said.named)), *late_demands(said, chat, deadlines)):
+        if report and not any(one.kind in ("post", "person") for one in ask.to):
+            continue
         order = _order(ask, said, chat, sender, deadlines)
-        if order:
+        if order and not (ask.kind == "demand" and any(
+                one.ask.sentence == ask.sentence for one in found)):
             found.append(order)
-        elif found and ask.sentence != found[-1].ask.sentence:
-            pass
+    found.sort(key=lambda order: order.ask.start)
     found = _trailing(_joined(found, said), said, deadlines)
     return tuple(_directive(order, said, chat, deadlines) for order in found)
 
@@ -64,6 +68,8 @@ def _order(ask: Ask, said: Said, chat: Chat, sender: Holder,
             set(text.words[ask.start:ask.end]) & (words("polite") | {"required"})) \
             and not _shows_cause(text, ask):
         return None
+    if not ask.to and (_looks_up(said) or (ask.kind == "demand" and _answers(said, chat))):
+        return None
     if has("suggestions", text.words, ask.start, ask.end) >= 0 or _only_praise(text, ask) \
             or _exhorts(text, ask):
         return None
@@ -72,6 +78,51 @@ def _order(ask: Ask, said: Said, chat: Chat, sender: Holder,
     if not below or (ask.kind == "question" and not _demands(ask, said, chat)):
         return None
     return _Order(ask, below, why, deadline, ask.end)
+
+
+def _looks_up(said: Said) -> bool:
+    """Whether a message speaks to somebody above: `Sir …`, `… hai sir`, `Respected madam`."""
+    some = said.text.words
+    return bool(set(some) & words("upward")) or bool(
+        {some[0], some[-1], *some[1:2]} & words("upward_ends")) and not any(
+        one.kind == "person" and one.start <= 2 for one in said.named)
+
+
+def _answers(said: Said, chat: Chat) -> bool:
+    """Whether the sender has just been told to do something in this conversation: what sounds like
+    a demand is then an answer (`List by tomorrow IA`)."""
+    assert said.sender is not None
+    return bool(set(said.text.words) & words("promise_words")) or any(
+        given.thread == said.message.thread and given.states.get(said.sender.person) != "done"
+        for given in chat.to(said.sender, said.message.at))
+
+
+def late_demands(said: Said, chat: Chat, deadlines: tuple[Deadline, ...]) -> list[Ask]:
+    """Demands that only their deadline makes: `un ka abstract COB today`, `27th final`, and a list of
+    districts with a date."""
+    text = said.text
+    result = []
+    for number, sentence in enumerate(text.sentences):
+        start, end = _characters(text, sentence.start, sentence.end)
+        due = pick(deadlines, start, end)
+        if not due or not due.due or sentence.question:
+            continue
+        here = [one for one in said.named if sentence.start <= one.start < sentence.end]
+        first = next((at for at in range(sentence.start, sentence.end)
+                      if text.found[at].start >= due.start), sentence.end)
+        wanted = set(text.words[max(sentence.start, first - 3):first]) & words("demands")
+        last = sum(word.start >= due.end for word in text.found[first:sentence.end])
+        spoken = [one for one in here if one.kind in ("post", "person") and one.start
+                  <= sentence.start + 1]
+        places = [one for one in here if one.kind == "place" and one.end <= first]
+        listed = len(places) > 1 and places[0].start == sentence.start
+        final = said.message.quote and set(text.words[sentence.start:sentence.end]) & words("final") \
+            and sentence.end - sentence.start <= 9
+        if (wanted and last <= 2 and spoken) or listed or final:
+            to = (Named("post", places[0].start, places[-1].end, "DEO", tuple(
+                place for one in places for place in one.places)),) if listed else tuple(spoken[:1])
+            result.append(Ask("demand", sentence.start, sentence.end, sentence.start, "", to, number))
+    return result
 
 
 def _characters(text: Text, start: int, end: int) -> tuple[int, int]:
@@ -160,10 +211,12 @@ def _class(ask: Ask, said: Said, chat: Chat, sender: Holder) -> tuple[str, ...]:
     quoted = chat.quoted(said)
     if both and quoted:
         named = [one for one in quoted.named if one.kind == "post" and one.places]
-        found = [title for title in titles(named, None, chat.office)
-                 if chat.office.holding(title)]
-        if found:
-            return tuple(found[:2])
+        people = [one for one in quoted.named if one.kind == "person" or one.holders]
+        for some in (people, named):
+            found = tuple(title for title in titles(some, sender, chat.office)
+                          if chat.office.holding(title))
+            if len(found) > 1:
+                return found[:2]
     some = set(said.text.words[ask.start:ask.at + 1])
     for kind, among in (("Teachers", "teacher_words"), ("Staff", "staff_words")):
         if some & words(among):
@@ -189,6 +242,10 @@ def _joined(orders: list[_Order], said: Said) -> list[_Order]:
     result: list[_Order] = []
     for order in orders:
         last = result[-1] if result else None
+        if last and order.ask.verb in ("note", "ensure") and last.ask.kind == "passive" \
+                and last.ask.sentence == order.ask.sentence and order.to != last.to:
+            result[-1] = replace(last, to=order.to, end=order.end)  # `…, Ambreen pl note`
+            continue
         if last and last.to == order.to and _one_task(last, order, said):
             keep = order if _leads(last, order, said) else last
             deadline = order.deadline or last.deadline
@@ -217,6 +274,8 @@ def _one_task(last: _Order, order: _Order, said: Said) -> bool:
     inside = text.words[two.start:two.end]
     if one.kind == "question":
         first = text.words[one.start:one.end]
+        if two.kind == "do" and _reports(text, two) and len(inside) <= 12:
+            return True
         if two.kind == "question":
             return not set(first) & words("wh") or (len(inside) <= 4 and len(first) <= 4)
         return bool(set(first) & words("which")) and len(first) <= 4 or (
@@ -242,7 +301,8 @@ def _refines(text: Text, last: _Order, order: _Order) -> bool:
     inside = text.words[two.start:two.end]
     if order.deadline and order.deadline.due and last.deadline and last.deadline.due:
         return False
-    return has("refinements", text.words, two.start, two.end) >= 0 or (
+    return has("refinements", text.words, two.start, two.end) >= 0 or has(
+        "manner", text.words, last.ask.start, last.ask.end) >= 0 or (
         inside[-1:] in (["ho"], ["hon"], ["ہو"], ["ہوں"]))
 
 
@@ -250,6 +310,8 @@ def _reports(text: Text, ask: Ask) -> bool:
     """Whether an ask is only to report on the one before."""
     inside = text.words[ask.at:ask.end]
     head = inside[:6]
+    if inside[:1] == ["let"] and "know" in head:
+        return True
     if ask.kind == "passive" and ask.verb in ("share", "submit", "send", "report", "furnish",
                                               "intimate", "convey"):
         return bool(set(text.words[ask.start:ask.end]) & words("report_nouns"))

@@ -66,7 +66,7 @@ def _numbers(text: Text, start: int, end: int) -> list[tuple[int, int]]:
         word = text.words[at]
         after = text.gaps[at + 1] if at + 1 < len(text.gaps) else ""
         value = int(word) if word.isdigit() and len(word) <= 4 else _word_number(text, at, end)
-        if value is None or value > MOST or after.startswith("%"):
+        if value is None or value > MOST or after.startswith("%") or 1990 <= value <= 2100:
             continue
         if text.at(at + 1) in _NOT_COUNTED or text.at(at - 1) in _NOT_COUNTED_BEFORE \
                 or (after.startswith(":") and text.at(at + 1).isdigit()) \
@@ -82,7 +82,7 @@ _NOT_COUNTED = frozenset(fold.tokens(
     "january february feet rooms room kamre kamray km days din mahine months years saal دن ماہ کمرے "
     "rs hazar thousand cartons mei january minute minutes april consecutive فٹ کمروں سال اپریل مئی جون"))
 _NOT_COUNTED_BEFORE = frozenset(fold.tokens("class no number ward bemis code since grade phase rs "
-                                            "at بیمس کوڈ نمبر جماعت se"))
+                                            "at بیمس کوڈ نمبر جماعت"))
 
 
 def _word_number(text: Text, at: int, end: int) -> int | None:
@@ -124,13 +124,15 @@ def _read(text: Text, clause: _Clause, topic: str, got: dict[str, int]) -> str:
         _set(got, kind, pair[0], pair[1])
         return kind
     mixed = students and teachers
+    leads = bool(numbers) and text.at(numbers[0][0] - 1) in (
+        known["sanctioned"] | known["present"] | known["enrolled"])
     for place, value in numbers:
         kind = _closest(text, place, known) if mixed else "students" if students else (
             "teachers" if teachers else topic or "teachers")
-        _single(text, clause, place, value, kind, got)
+        _single(text, clause, (place, value), kind, leads, got)
     if students and not numbers:
         _nobody(text, clause, got)
-    if teachers and not numbers and not students:
+    if not numbers and (teachers or (not students and set(some) & known["both"])):
         _somebody(text, clause, got)
     if "present" not in got and not students and any(word in known["closed"] for word in some) and (
             set(some) & known["none"]):
@@ -181,10 +183,11 @@ def _closest(text: Text, place: int, known: dict[str, Any]) -> str:
     return kind
 
 
-def _single(text: Text, clause: _Clause, place: int, value: int, kind: str,
+def _single(text: Text, clause: _Clause, number: tuple[int, int], kind: str, leads: bool,
             got: dict[str, int]) -> None:
-    """A figure by itself, by the words beside it."""
+    """A figure by itself, by the words beside it. `leads`: words come before their figures."""
     known = _lists()
+    place, value = number
     near = text.words[max(clause.start, place - 3):place] + text.words[
         place + 1:min(clause.end, place + 4)]
     before = text.words[max(clause.start, place - 2):place]
@@ -192,6 +195,9 @@ def _single(text: Text, clause: _Clause, place: int, value: int, kind: str,
     some = set(near)
     if set(text.words[place + 1:min(clause.end, place + 4)]) & known["leave"] and not set(
             after) & known["present"]:
+        return
+    if leads and set(before[-1:]) & known["sanctioned"]:
+        got.setdefault("sanctioned", value)
         return
     if kind == "students":
         if set(text.words[clause.start:clause.end]) & known["absent"] and "out" in near:
@@ -231,6 +237,9 @@ def _somebody(text: Text, clause: _Clause, got: dict[str, int]) -> None:
     """`Teacher was present`: one; `both teachers absent`, `none of the teachers came`: nobody."""
     known = _lists()
     some = text.words[clause.start:clause.end]
+    first = next((n for n, word in enumerate(some) if word in known["teachers"]), None)
+    if first is not None and set(some) & known["students"]:
+        some = some[first:first + 4]
     if set(some) & known["absent"]:
         if set(some) & known["both"] or "all" in some or "تمام" in some:
             got.setdefault("present", 0)

@@ -119,7 +119,8 @@ class Names:
         plain, doubtful = _place_phrases()
         result = {item.start: Named("place", item.start, item.end, places=(item.name,), spelled=(
             text[found[item.start].start:found[item.end - 1].end],))
-                  for phrases in (doubtful, plain) for item in phrases.find(found, text)}
+                  for phrases in (doubtful, plain) for item in phrases.find(found, text)
+                  if item.end == len(found) or found[item.end].folded not in words("not_towns")}
         for item in _division_phrases().find(found, text):
             result[item.start] = Named("division", item.start, item.end, division=item.name)
         return list(result.values())
@@ -239,8 +240,9 @@ class Names:
         """With `all concerned`, `both officers`, `تمام افسران` as a group of their own."""
         covered = {at for named in result for at in range(named.start, named.end)}
         extra = [Named("people", at, at + 2, everyone=True) for at in range(len(found) - 1)
-                 if found[at].folded in words("all") and found[at + 1].folded in
-                 words("all_people") and not {at, at + 1} & covered]
+                 if found[at].folded in words("all") | words("those_who")
+                 and found[at + 1].folded in words("all_people") and not {at, at + 1} & covered
+                 and not (found[at].folded == "both" and found[at + 1].folded == "teachers")]
         yield from sorted([*result, *extra], key=lambda named: named.start)
 
 

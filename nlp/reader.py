@@ -43,9 +43,9 @@ class Reader:
         if message.edit_of:
             self._edited(message.edit_of)
         deadlines = read_all(said.text.text, message.at, self._calendar)
-        given = directives(said, self.chat, deadlines)
-        answer = compliance.answer(said, self.chat)
         found = self._visit(said)
+        given = directives(said, self.chat, deadlines, found is not None)
+        answer = compliance.answer(said, self.chat, given)
         about = said.districts
         if given:
             about = tuple(dict.fromkeys((*about, *(place for one in given for place in of_titles(
@@ -125,6 +125,7 @@ class Reader:
     def _keep(self, said: Said, given: tuple, answer: compliance.Answer | None) -> None:
         self.chat.add(said)
         if answer:
+            self.chat.answers.add(said.message.id)
             for one in self.chat.by_message(answer.message):
                 if one.n == answer.n:
                     one.states[said.message.person] = answer.state

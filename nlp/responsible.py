@@ -88,10 +88,12 @@ def _about_others(ask: Ask, said: Said) -> bool:
 
 def _named_in(other: Said, sender: Holder, chat: Chat) -> tuple[str, ...]:
     """Posts that a message names as those to act: `DC and DEO Kharan requested to …`."""
-    some = set(other.text.words)
-    if not some & words("bound"):
+    groups = [one for sentence in other.text.sentences
+              if set(other.text.words[sentence.start:sentence.end]) & words("bound")
+              for one in other.named if one.kind == "post" and not one.office
+              and sentence.start <= one.start < sentence.end]
+    if not groups:
         return ()
-    groups = [one for one in other.named if one.kind == "post" and not one.office]
     found = titles(groups, other.sender, chat.office, other.districts)
     return tuple(title for title in found if chat.office.rank(title) > sender.rank)
 

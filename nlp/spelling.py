@@ -20,4 +20,4 @@ def skeleton(word: str) -> str:
         for written, spoken in _PAIRS:
             word = word.replace(written, spoken)
         found = re.sub(r"[aeiouyvw]", "", word)
-    return re.sub(r"(.)\1+", r"\1", found)
+    return re.sub(r"(.)\1+", r"\1", found.rstrip("h") or found)

@@ -60,6 +60,7 @@ def visit(text: Text, school: bool, going_on: bool) -> Visit | None:
         return None
     if text.text[:9].casefold() == "forwarded" or any(one.question for one in text.sentences):
         return None
+    text = _as_one(text)
     found = figures(text)
     names, others = absent_names(text)
     found = _corrected(text, found, names, others)
@@ -68,6 +69,16 @@ def visit(text: Text, school: bool, going_on: bool) -> Visit | None:
     result = Visit(state, found.sanctioned, found.present, names, found.enrolled,
                    found.students, missing, building)
     return result if _enough(text, result, school, going_on, state) else None
+
+
+def _as_one(text: Text) -> Text:
+    """`ghair hazir` as one word, as its Urdu is."""
+    words = list(text.words)
+    for at in range(len(words) - 1):
+        if words[at] in ("ghair", "ghayr", "gair", "ghaer") and words[at + 1] in (
+                "hazir", "haazir", "hazr", "mojood"):
+            words[at], words[at + 1] = "ghairhazir", "ghairhazir"
+    return Text(text.text, text.found, words, text.gaps, text.sentences)
 
 
 def _enough(text: Text, found: Visit, school: bool, going_on: bool, state: bool | None) -> bool:
