@@ -6,13 +6,10 @@ from collections.abc import Iterable
 from nlp.named import Named
 from nlp.office import Holder, Office, divisions, plural
 
-CLASSES_OF_PEOPLE = {"officers": "Officers", "staff": "Staff", "teachers": "Teachers"}
-
-
 def titles(group: Iterable[Named], sender: Holder | None, office: Office,
-           near: tuple[str, ...] = ()) -> tuple[str, ...]:
+           near: tuple[str, ...] = (), schools: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The posts that a group names, in canonical form. `near`: districts that the conversation is
-    about, the nearest first, for posts without a place."""
+    about, the nearest first, for posts without a place; `schools`: the same of schools."""
     items = list(group)
     result: list[str] = []
     for number, one in enumerate(items):
@@ -20,7 +17,7 @@ def titles(group: Iterable[Named], sender: Holder | None, office: Office,
         if one.kind == "person":
             result += _person(one.holders, sender, near)
         elif one.kind == "post":
-            result += _post(one, sender, office, near, later.places if later else ())
+            result += _post(one, sender, office, ((later.places if later else ()), near), schools)
     return tuple(dict.fromkeys(result))
 
 
@@ -36,8 +33,9 @@ def _person(holders: tuple[Holder, ...], sender: Holder | None,
         {holder.person for holder in chosen}) == 1 or below) else []
 
 
-def _post(one: Named, sender: Holder | None, office: Office, near: tuple[str, ...],
-          shared: tuple[str, ...]) -> list[str]:
+def _post(one: Named, sender: Holder | None, office: Office,
+          spots: tuple[tuple[str, ...], tuple[str, ...]], schools: tuple[str, ...]) -> list[str]:
+    shared, near = spots
     if one.holders:
         return _person(one.holders, sender, near)
     if one.everyone and not one.places:
@@ -50,6 +48,9 @@ def _post(one: Named, sender: Holder | None, office: Office, near: tuple[str, ..
         return [_placed(one.post, place, spelled, office) for place, spelled in zip(
             one.places, (*one.spelled, *[""] * len(one.places)), strict=False)]
     held = _held(one.post, office)
+    named = [holder for holder in held if holder.post == "Head Teacher" and any(
+        school.casefold() in holder.place.casefold() for school in schools)]
+    held = named or held
     if len({holder.title for holder in held}) == 1:
         return [held[0].title]
     return _nearest(one, held, sender, office, (*shared, *near))

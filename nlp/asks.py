@@ -53,6 +53,9 @@ def asks(text: Text, named: list[Named]) -> list[Ask]:
         here = [one for one in named if sentence.start <= one.start < sentence.end]
         found, current = _sentence(text, sentence, here, current, number)
         result += found
+        if not found and current and here and here[-1].end >= sentence.end and not any(
+                one.to for one in result):
+            result = [replace(one, to=current) for one in result]  # signed off with the addressee
     return result
 
 
@@ -80,7 +83,7 @@ def _sentence(text: Text, sentence: Sentence, named: list[Named], current: tuple
         if asked:
             result.append(Ask(asked, sentence.start, sentence.end, sentence.start, "", current,
                               number))
-        elif not spoken and groups:
+        if not spoken and groups:
             told = [group for group in groups if not any(one.office for one in group)
                     and _opens(text, sentence, group[0].start)]
             current = tuple(told[-1]) if told and not current and number == 0 else current
@@ -143,16 +146,29 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
         return True
     if text.at(start - 1) in ("from", "by") and text.at(start - 2) in words("needs"):
         return True
+    if text.at(start - 1) == "by" and any(one.kind == "passive" and one.at < start
+                                          for one in anchors):
+        return True
+    if text.at(start - 1) in words("those_who") and any(one.at > end for one in anchors):
+        return True
+    if text.at(start - 1) in words("yes_no") and start - 1 == sentence.start and sentence.question:
+        return True
+    if text.at(start - 1) in words("should_urdu") and any(one.at == start - 1 for one in anchors):
+        return True
+    if "of" in (text.at(start - 1), text.at(start - 2)) and text.at(start - 1) in ("of", "the"):
+        return False
     near = text.words[end:min(sentence.end, end + NEAR)]
     if "ko" in near[:1] or "کو" in near[:1] or after in ("se", "سے", "say", "sy"):
-        return bool(set(near) & (words("order_urdu") | words("request_urdu")))
+        return bool(set(near) & (words("order_urdu") | words("request_urdu"))) or bool(
+            set(near) & {"kaha", "کہا"} and set(near) & {"jata", "jati", "جاتا", "جاتی"})
     if set(near[:3]) & words("bound") and after not in ("has", "had", "was", "were"):
         return True
     if after in words("possessive"):
         return False
     if any(anchor.at == end or (anchor.at - end <= 3 and after in (
             words("modals") | words("polite") | {"to", "not", "will", "also", "u", "you"}))
-           for anchor in anchors if anchor.at >= end):
+           for anchor in anchors if anchor.at >= end and (anchor.kind != "passive"
+                                                          or not anchor.english)):
         return not (after in ("has", "have", "had") and text.at(end + 1) != "to")
     if _opens(text, sentence, start):
         if end >= sentence.end:
@@ -208,6 +224,10 @@ def _anchors(text: Text, sentence: Sentence, groups: list[list[Named]]) -> list[
         elif word in words("polite"):
             fresh = True
         at += 1
+    if any(one.kind == "need" for one in result):
+        last = max(one.at for one in result if one.kind == "need")
+        result = [one for one in result if one.kind == "need" or one.at > last
+                  or one.verb not in words("nouns_too")]
     return result
 
 
@@ -216,10 +236,15 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
     word, following = text.words[at], text.at(at + 1)
     if fresh and word in words("verbs") and _is_verb(text, sentence, at):
         return _Anchor(at, "do", word)
-    if word == "to" and following in words("verbs") and (
-            at in ends or at - 1 in ends or text.at(at - 1) in words("bound")
-            or text.at(at - 2) in words("bound")):
-        return _Anchor(at + 1, "do", following)
+    if word == "to":
+        nxt = at + 1
+        while text.at(nxt) in words("polite") | {"immediately", "personally", "also", "strictly"}:
+            nxt += 1
+        polite = at - 1 in ends and text.at(at - 1) in words("polite") | words("honor")
+        if (at in ends or polite or text.at(at - 1) in words("bound") or (
+                text.at(at - 1) == "not" and text.at(at - 2) in words("bound"))) \
+                and _may_do(text.at(nxt)) and nxt < sentence.end:
+            return _Anchor(nxt, "do", text.at(nxt))
     if word in words("modals") or word == "to":
         found = _modal(text, sentence, at, ends)
         if found:
@@ -250,7 +275,7 @@ def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
             and not (word == "look" or (word == "ask" and following == "for")):
         return False
     if word in words("nouns_too") and (
-            set(text.words[at + 2:at + 4]) & {"ki", "ka", "ke", "ko"} or following in participles() or following in words("participles")
+            set(text.words[at + 2:at + 4]) & {"ki", "ka", "ke", "ko", "se", "mein"} or following in participles() or following in words("participles")
             or following in words("needs") or not following.isascii()
             or any(w in imperatives() or w in words("statement") for w in
                    text.words[at + 1:min(at + 4, sentence.end)])):
@@ -289,10 +314,17 @@ def _modal(text: Text, sentence: Sentence, at: int, ends: set[int]) -> _Anchor |
         if text.at(nxt) != "to" or text.at(nxt + 1) not in words("verbs") or not (told or generic):
             return None
         return _Anchor(nxt + 1, "do", text.at(nxt + 1), generic=generic)
-    if text.at(nxt) in words("verbs") and word != "can" and (told or (
+    if (text.at(nxt) in words("verbs") or (told and word in words("firm_modals")
+            and _may_do(text.at(nxt)))) and word != "can" and (told or (
             generic and (word != "will" or "no" in subject or "nobody" in subject))):
         return _Anchor(nxt, "do", text.at(nxt), generic=generic)
     return None
+
+
+def _may_do(word: str) -> bool:
+    """Whether a word after `requested to`, `DEO shall` can be the verb: any but those that tell a
+    state."""
+    return word.isascii() and word.isalpha() and len(word) > 1 and word not in words("no_deeds")
 
 
 def _participle(text: Text, at: int) -> str:
@@ -337,9 +369,17 @@ def _urdu(text: Text, sentence: Sentence, at: int) -> _Anchor | None:
     closed = last or bool(re.search(r"[,،:(\n]", text.gaps[at + 1])) or following in (
         words("connect") | words("polite") | words("honor") | {"warna", "ورنہ", "ke", "کہ", "سر"})
     before = text.words[max(sentence.start, at - 8):at]
-    if word in words("passive_after") and (text.at(at - 1) in words("passive_before")
-                                           or text.at(at - 1) in participles()):
+    if word in words("passive_after") and not (not last and following in words("after_stops")) and (
+            text.at(at - 1) in words("passive_before") or text.at(at - 1) in participles()
+            or text.at(at - 1)[-1:] in ("ا", "ی", "ے") or text.at(at - 1).endswith(
+                ("ya", "yi", "ye", "ai", "wai", "wae"))) and text.at(at - 1) not in words("negative"):
         return _Anchor(at, "passive", word, english=False)
+    if word in words("should_urdu") and not (not last and following in words("after_stops")) \
+            and set(before) & (words("demands") | {"mujhe", "مجھے", "hamein"}) \
+            and not before[-1].endswith(("na", "ne", "ni", "نا", "نے", "نی")):
+        return _Anchor(at, "need", word, english=False)
+    if _you_will(text, sentence, at):
+        return _Anchor(at, "do", word, english=False)
     if word in words("light") and (text.at(at - 1) in stems() or closed) and at > sentence.start:
         return _Anchor(at, "do", word, english=False)
     if not last and following in words("after_stops"):
@@ -359,13 +399,22 @@ def _urdu(text: Text, sentence: Sentence, at: int) -> _Anchor | None:
     return None
 
 
+def _you_will(text: Text, sentence: Sentence, at: int) -> bool:
+    """`aap karenge`, `آپ کریں گے`: an order in the future."""
+    word = text.words[at]
+    future = word.endswith(("enge", "engay", "ینگے")) or (word in imperatives() and text.at(
+        at + 1) in ("ge", "gay", "گے"))
+    return future and not sentence.question and bool(
+        {"aap", "ap", "آپ"} & set(text.words[sentence.start:at]))
+
+
 def _hypothetical(before: list[str], text: Text, sentence: Sentence, at: int,
                   closed: bool) -> bool:
     """`taake … karein`, `agar … karein to`, `hum kya karein`, `karein to behtar hai`."""
     some = set(before)
     if some & words("purpose") and text.at(at) not in ("karo", "do"):
         after = max(n for n, word in enumerate(before) if word in words("purpose"))
-        if not {"to", "tou", "toh", "تو"} & set(before[after:]):
+        if not {"to", "tou", "toh", "تو", "wo", "woh", "وہ"} & set(before[after:]):
             return True
     if text.at(at + 1) in ("to", "tou", "toh", "تو") or has(
             "suggestions", text.words, at, min(at + 7, sentence.end)) >= 0:
@@ -424,7 +473,7 @@ def _demand(text: Text, sentence: Sentence) -> str:
     inside = text.words[sentence.start:sentence.end]
     some = set(inside)
     if not some & words("demands") or some & words("statement") or some & set(participles()) \
-            or some & words("self") or len(inside) > 14:
+            or some & words("self") or some & words("negative") or len(inside) > 14:
         return ""
     return "demand"
 

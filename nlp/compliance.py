@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from datetime import timedelta
 
 from nlp.chat import Chat, Given
@@ -24,7 +25,7 @@ def answer(said: Said, chat: Chat, given: tuple[Directive, ...] = ()) -> Answer 
     if not candidates:
         return None
     state, why = state_of(said)
-    if given and state != "done":
+    if (given and state != "done") or (_only_asks(said) and state not in ("done", "refused")):
         return None
     chosen = _chosen(said, chat, candidates, state)
     if chosen is None:
@@ -67,13 +68,13 @@ def _candidates(said: Said, chat: Chat) -> list[Given]:
             return quoted
         mine = [given for given in mine if given.thread == said.message.thread]
     elif said.message.kind in PAPERS and not len(said.text):
-        wanted = _paper_words() if said.message.kind == "document" else words("pictures")
+        wanted = _paper_words() if said.message.kind == "document" else _picture_words()
         mine = [given for given in mine if given.words & wanted
                 and given.directive.kind != "question"]
         last = next((other for other in chat.before(said, 3) if other.sender == said.sender), None)
         if last and len(last.text) and said.message.at - last.message.at < SAME_BREATH \
                 and last.message.id in chat.answers:
-            mine = [given for given in mine if given.words & words("pictures")]
+            mine = [given for given in mine if given.words & _picture_words()]
     return mine
 
 
@@ -108,6 +109,8 @@ def _score(said: Said, chat: Chat, given: Given, state: str | None) -> float:
         score -= 0.9
     if before is not None and state not in ("done", "in_progress"):
         score -= 0.5
+    if {"complied", "compliance"} & set(said.text.words) and state == "done":
+        score += 1.2
     return score + _fits(said, given, state)
 
 
@@ -118,8 +121,11 @@ def _floor(said: Said, given: Given, state: str | None) -> float:
     quoted = said.message.quote == given.message
     if _asks_back(said) and state not in ("done", "refused"):
         floor += 1.5 if _direct(given) else 3.0
-    if has("requests", said.text.words[:5]) >= 0 and not quoted:
-        floor += 3.0
+    if has("requests", said.text.words) >= 0 and not quoted:
+        floor += 5.0
+    if _direct(given) and given.thread != said.message.thread and not (
+            content(said) & given.words) and not _notes(said) and state != "refused":
+        floor += 1.0
     if state is None:
         troubled = bool(set(said.text.words) & words("trouble"))
         floor += 1.2 if _direct(given) else 4.0 if troubled or not (
@@ -131,6 +137,10 @@ def _floor(said: Said, given: Given, state: str | None) -> float:
     return floor
 
 
+def _notes(said: Said) -> bool:
+    return said.text.at(0) in words("noted") or has("noted_phrases", said.text.words[:8]) >= 0
+
+
 def _fits(said: Said, given: Given, state: str | None) -> float:
     """How the manner of an answer fits that of the order: papers to who wanted papers, an account to
     who asked a question, a promise or a deed to who wanted a deed."""
@@ -138,8 +148,8 @@ def _fits(said: Said, given: Given, state: str | None) -> float:
     folded = said.text.words
     if said.message.kind in PAPERS:
         wanted = given.words & (_paper_words() if said.message.kind == "document" else
-                                words("pictures"))
-        return (0.8 if wanted else -0.3) - (1.5 if asked else 0.0)
+                                _picture_words())
+        return (0.8 if wanted else -1.0) - (1.5 if asked else 0.0)
     if asked:
         bare = len(folded) < 5 or (folded[0] in words("noted") and len(folded) < 9)
         return -0.4 if bare or _promise_only(folded) else 0.8
@@ -153,21 +163,37 @@ def _promise_only(folded: list[str]) -> bool:
     return (_promises(folded) or has("promised", folded) >= 0) and len(folded) < 10
 
 
+@cache
 def _paper_words() -> frozenset[str]:
-    return frozenset(filter(None, (stem(word) for word in words("papers")))) | words("papers")
+    return frozenset(map(_stem, words("papers"))) | words("papers")
+
+
+@cache
+def _picture_words() -> frozenset[str]:
+    return frozenset(map(_stem, words("pictures"))) | words("pictures")
+
+
+def _stem(word: str) -> str:
+    """As nlp.reading stems, with `salary` and `salaries` alike; what is too common is kept."""
+    found = stem(word) or (word if word in words("papers") else "")
+    return found[:-1] + "i" if found.endswith("y") else found
 
 
 def content(said: Said) -> frozenset[str]:
     """The telling words of a message, stemmed, with schools' codes."""
-    found = {stem(word) for word in said.text.words}
-    return frozenset(found - {""}) - words("weak_words")
+    return frozenset({_stem(word) for word in said.text.words} - {""}) - words("weak_words")
 
 
 def words_of(said: Said, start: int, end: int, action: str) -> frozenset[str]:
     """The telling words of a part of a message (characters) and of the action read in it."""
-    inside = {stem(word.folded) for word in said.text.found if start <= word.start < end}
-    inside |= {stem(word) for word in re.findall(r"[a-z]+", action.casefold())}
+    inside = {_stem(word.folded) for word in said.text.found if start <= word.start < end}
+    inside |= {_stem(word) for word in re.findall(r"[a-z]+", action.casefold())}
     return frozenset(inside - {""}) - words("weak_words")
+
+
+def _only_asks(said: Said) -> bool:
+    """A question mark, and nothing noted."""
+    return any(one.question for one in said.text.sentences) and not _notes(said)
 
 
 def _asks_back(said: Said) -> bool:
@@ -183,7 +209,11 @@ def state_of(said: Said) -> tuple[str | None, str]:
         return "done", "what was asked for is handed in"
     if not folded:
         return None, ""
-    noted = folded[0] in words("noted") or has("noted_phrases", folded[:8]) >= 0
+    noted = _notes(said)
+    if noted and len(folded) < 10 and any(len(word) > 6 and word.isdigit() for word in folded):
+        return "done", "a number is given"
+    if _promise_leads(folded) and has("refused", folded) < 0:
+        return "acknowledged", "the sender promises it"
     if noted and len(folded) <= 4 and has("done", folded) < 0:
         return "acknowledged", "the sender has noted it"
     if has("refused", folded) >= 0 and not papers and folded[0] not in words("well_noted"):

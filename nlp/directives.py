@@ -19,6 +19,9 @@ from nlp.said import Directive, Said
 from nlp.sentences import Text
 
 
+LISTED = "districts are named after an order to all"
+
+
 @dataclass(frozen=True)
 class _Order:
     """An ask that is for somebody below its sender."""
@@ -40,6 +43,10 @@ def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...],
     found: list[_Order] = []
     for ask in (*asks(text, list(said.named)), *late_demands(said, chat, deadlines)):
         if report and not any(one.kind in ("post", "person") for one in ask.to):
+            continue
+        if found and not ask.to and found[-1].why == LISTED:
+            found.append(replace(found[-1], ask=ask, deadline=pick(
+                deadlines, *_characters(text, ask.start, ask.end)), end=ask.end))
             continue
         order = _order(ask, said, chat, sender, deadlines)
         if order and not (ask.kind == "demand" and any(
@@ -68,7 +75,7 @@ def _order(ask: Ask, said: Said, chat: Chat, sender: Holder,
             set(text.words[ask.start:ask.end]) & (words("polite") | {"required"})) \
             and not _shows_cause(text, ask):
         return None
-    if not ask.to and (_looks_up(said) or (ask.kind == "demand" and _answers(said, chat))):
+    if not ask.to and (_looks_up(said, chat) or (ask.kind == "demand" and _answers(said, chat))):
         return None
     if has("suggestions", text.words, ask.start, ask.end) >= 0 or _only_praise(text, ask) \
             or _exhorts(text, ask):
@@ -80,9 +87,12 @@ def _order(ask: Ask, said: Said, chat: Chat, sender: Holder,
     return _Order(ask, below, why, deadline, ask.end)
 
 
-def _looks_up(said: Said) -> bool:
+def _looks_up(said: Said, chat: Chat) -> bool:
     """Whether a message speaks to somebody above: `Sir …`, `… hai sir`, `Respected madam`."""
     some = said.text.words
+    quoted = chat.quoted(said)
+    if quoted and quoted.sender and said.sender and quoted.sender.rank > said.sender.rank:
+        return False
     return bool(set(some) & words("upward")) or bool(
         {some[0], some[-1], *some[1:2]} & words("upward_ends")) and not any(
         one.kind == "person" and one.start <= 2 for one in said.named)
@@ -150,12 +160,14 @@ def _to(ask: Ask, said: Said, chat: Chat, sender: Holder) -> tuple[tuple[str, ..
     people = [one for one in ask.to if one.kind == "people"]
     named = [one for one in ask.to if one.kind != "people"]
     if named:
-        found = titles(named, sender, chat.office, near)
+        quoted = chat.quoted(said)
+        schools = tuple(one.name for one in (*said.schools, *(quoted.schools if quoted else ())))
+        found = titles(named, sender, chat.office, near, schools)
         if found:
             return found, "named"
     listed = _listed(ask, said, chat)
     if listed:
-        return listed, "districts are named after an order to all"
+        return listed, LISTED
     if people or (not named and _everybody(ask, said)):
         return _class(ask, said, chat, sender), "all are told"
     if named:
@@ -204,9 +216,9 @@ def _everybody(ask: Ask, said: Said) -> bool:
 def _class(ask: Ask, said: Said, chat: Chat, sender: Holder) -> tuple[str, ...]:
     """The class that `all concerned` or `nobody` are: the one that the message or the conversation
     names, else `All Officers`."""
-    for one in said.named:
-        if one.kind == "post" and one.everyone:
-            return titles([one], sender, chat.office)
+    every = [one for one in said.named if one.kind == "post" and one.everyone]
+    if every:
+        return titles(every, sender, chat.office)
     both = "both" in said.text.words[ask.start:ask.at]
     quoted = chat.quoted(said)
     if both and quoted:
@@ -251,7 +263,10 @@ def _joined(orders: list[_Order], said: Said) -> list[_Order]:
             deadline = order.deadline or last.deadline
             if last.deadline and not last.deadline.due and order.deadline:
                 deadline = order.deadline
-            kind = "do" if keep.ask.kind == "need" else keep.ask.kind
+            kind = "do" if keep.ask.kind == "need" else last.ask.kind if \
+                last.ask.kind == "question" and _reports(said.text, order.ask) else keep.ask.kind
+            if kind == "question":
+                keep = last
             result[-1] = replace(last, ask=replace(
                 last.ask, kind=kind, end=order.ask.end,
                 at=keep.ask.at if last.ask.kind == "question" else last.ask.at,
@@ -367,7 +382,8 @@ def _directive(order: _Order, said: Said, chat: Chat,
         reasons += order.deadline.reasons
     return Directive(
         order.to, action(text, ask, deadlines, urdu), as_labelled(order.deadline),
-        copies(said, chat, ask), channel(text, ask), ask.kind, order.deadline, round(sure, 2),
+        copies(said, chat, ask), channel(text, ask),
+        "question" if ask.verb in ("explain", "clarify") else ask.kind, order.deadline, round(sure, 2),
         tuple(reasons), start, end)
 
 

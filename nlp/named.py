@@ -134,7 +134,9 @@ class Names:
         first = start
         for _ in range(2):
             before = found[first - 1].folded if first else ""
-            if before in words("all"):
+            if before in ("bhi", "بھی") and first > 1:
+                before, first = found[first - 2].folded, first - 1
+            if before in words("all") | words("any"):
                 everyone, first = True, first - 1
             elif before in words("my_district") and first > 1:
                 first -= 1
@@ -167,11 +169,21 @@ class Names:
                     not spots and (word not in words("fillers") or "," in between)):
                 break
             at, gap = at + 1, gap - 1
+        if post == "Head Teacher" and not spots:
+            end = self._school(end, found)
         if not spots and not division and start:
             first, spots, division = self._before(first, found, places, spots, division)
         named = Named("post", first, end, post, tuple(spots), tuple(spelled), division,
                       everyone and not spots or (several and not spots), office=office)
         return self._with_person(named, found, text) if not everyone and not spots else named
+
+    def _school(self, at: int, found: list[fold.Word]) -> int:
+        """The end of `HM Apozai`, where a head of GBHS Apozai is known."""
+        if at < len(found) and len(found[at].folded) > 3 and any(
+                found[at].folded in fold.tokens(holder.place)
+                for holder in self.office.with_post("Head Teacher")):
+            return at + 1
+        return at
 
     def _lower_place(self, at: int, found: list[fold.Word], wanted: bool) -> Named | None:
         """A place in small letters, which is one only beside a post: `deo hub`."""
