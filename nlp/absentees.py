@@ -53,7 +53,8 @@ def _after(text: Text, at: int) -> tuple[list[str], int]:
     while stop < len(text) and not (stop > at + 1 and _CLOSE.search(text.gaps[stop]) and not (
             text.gaps[stop].strip() == "." and len(text.words[stop - 1]) == 1)):
         stop += 1
-    return _listed(text, at + 1, stop, from_left=True)
+    first = next((n for n in range(at + 2, min(at + 6, stop)) if ":" in text.gaps[n]), at + 1)
+    return _listed(text, first, stop, from_left=True)
 
 
 def _before(text: Text, at: int) -> tuple[list[str], int]:

@@ -158,8 +158,11 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
     if "of" in (text.at(start - 1), text.at(start - 2)) and text.at(start - 1) in ("of", "the"):
         return False
     near = text.words[end:min(sentence.end, end + NEAR)]
+    if _owes(text, sentence, start, end):
+        return True
     if "ko" in near[:1] or "کو" in near[:1] or after in ("se", "سے", "say", "sy"):
-        return bool(set(near) & (words("order_urdu") | words("request_urdu"))) or bool(
+        return bool(set(near) & (words("order_urdu") | words("request_urdu")
+                                 | words("should_urdu"))) or bool(
             set(near) & {"kaha", "کہا"} and set(near) & {"jata", "jati", "جاتا", "جاتی"})
     if set(near[:3]) & words("bound") and after not in ("has", "had", "was", "were"):
         return True
@@ -170,6 +173,10 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
            for anchor in anchors if anchor.at >= end and (anchor.kind != "passive"
                                                           or not anchor.english)):
         return not (after in ("has", "have", "had") and text.at(end + 1) != "to")
+    if group[0].kind == "post" and any(
+            one.at > end and not one.english and one.kind != "need" for one in anchors) \
+            and text.at(start - 1) not in ("ka", "ki", "ke", "کا", "کی", "کے", "aur", "اور"):
+        return True
     if _opens(text, sentence, start):
         if end >= sentence.end:
             return True
@@ -177,6 +184,15 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
             words("bound") | words("yes_no") - words("statement")) != set()
     return end >= sentence.end and start > sentence.start and re.search(
         r"[,،]", text.gaps[start]) is not None
+
+
+def _owes(text: Text, sentence: Sentence, start: int, end: int) -> bool:
+    """`DEO ki taraf se … nahi aya, aaj hi bheja jaye`: who has not done it is told to."""
+    some = text.words[end:end + 3]
+    from_whom = len(some) > 1 and some[0] in ("ki", "کی") and some[1] in ("taraf", "janib", "طرف",
+                                                                          "جانب")
+    return from_whom and _opens(text, sentence, start) and bool(
+        set(text.words[end:sentence.end]) & words("negative"))
 
 
 def _opens(text: Text, sentence: Sentence, start: int) -> bool:
@@ -218,6 +234,9 @@ def _anchors(text: Text, sentence: Sentence, groups: list[list[Named]]) -> list[
             continue
         if word in words("connect"):
             fresh = True
+        elif word in ("do", "does") and at in ends and not _opens(text, sentence, next(
+                group[0].start for group in groups if group[-1].end == at)):
+            fresh = False  # `it is seen that DEOs do not attend`
         elif word not in words("lead") and word not in words("polite") and not word.isdigit() \
                 and word not in words("honor"):
             fresh = False
@@ -256,6 +275,9 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
             return _Anchor(at, "passive", verb)
     if word in words("needs") and _needed(text, sentence, at):
         return _Anchor(at, "need", word)
+    if word in ("need", "want", "require") and text.at(at - 1) in ("i", "we") and ends \
+            and following != "to":
+        return _Anchor(at, "need", word)
     if word == "not" and following in ("received", "yet") and ends:
         return _Anchor(at, "need", "received")
     if word in participles() and before and before[-1].kind == "passive" and _ends(
@@ -269,7 +291,11 @@ def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
     attached`."""
     word, following = text.words[at], text.at(at + 1)
     if at + 1 >= sentence.end:
-        return word not in words("nouns_too") and at > sentence.start
+        return at > sentence.start and (word not in words("nouns_too")
+                                        or text.at(at - 1) in words("polite"))
+    if following in words("negative") - {"no"} or (following.isdigit()
+                                                   and word in words("nouns_too")):
+        return False
     if following in ("is", "are", "was", "were", "has", "have", "will", "hai", "hain", "of", "ki",
                      "ka", "ke", "ko", "se", "mein", "for") and word in words("nouns_too") \
             and not (word == "look" or (word == "ask" and following == "for")):
@@ -367,7 +393,7 @@ def _urdu(text: Text, sentence: Sentence, at: int) -> _Anchor | None:
     word, following = text.words[at], text.at(at + 1)
     last = at + 1 >= sentence.end
     closed = last or bool(re.search(r"[,،:(\n]", text.gaps[at + 1])) or following in (
-        words("connect") | words("polite") | words("honor") | {"warna", "ورنہ", "ke", "کہ", "سر"})
+        words("connect") | words("polite") | words("honor") | words("joins"))
     before = text.words[max(sentence.start, at - 8):at]
     if word in words("passive_after") and not (not last and following in words("after_stops")) and (
             text.at(at - 1) in words("passive_before") or text.at(at - 1) in participles()
@@ -384,7 +410,7 @@ def _urdu(text: Text, sentence: Sentence, at: int) -> _Anchor | None:
         return _Anchor(at, "do", word, english=False)
     if not last and following in words("after_stops"):
         return None
-    if word in imperatives():
+    if word in imperatives() and following not in words("passive_after"):
         if _hypothetical(before, text, sentence, at, closed):
             return None
         return _Anchor(at, "do", word, english=False)
@@ -394,9 +420,19 @@ def _urdu(text: Text, sentence: Sentence, at: int) -> _Anchor | None:
             return _Anchor(at, "do", word, english=False)
         if following in ("hoga", "hogi", "ہوگا", "ہوگی", "lazmi", "لازمی", "hongi") and not own:
             return _Anchor(at, "do", word, english=False)
+    if (last or re.search(r"[,،]", text.gaps[at + 1])) and word.endswith(("ے", "e", "ay")) and _is_told(text, sentence, at):
+        return _Anchor(at, "do", word, english=False)
     if _forbids(text, sentence, at, closed):
         return _Anchor(at, "do", word, english=False, generic=True)
     return None
+
+
+def _is_told(text: Text, sentence: Sentence, at: int) -> bool:
+    """`DEO ko chahiye ke … bheje`, `ہدایت دی جاتی ہے کہ … پیش کرے`."""
+    before = text.words[sentence.start:at]
+    ke = [n for n, word in enumerate(before) if word in ("ke", "keh", "کہ")]
+    return bool(ke) and bool(set(before[:ke[-1]]) & (
+        words("should_urdu") | words("order_urdu"))) and len(text.words[at]) > 2
 
 
 def _you_will(text: Text, sentence: Sentence, at: int) -> bool:

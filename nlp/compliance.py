@@ -25,7 +25,7 @@ def answer(said: Said, chat: Chat, given: tuple[Directive, ...] = ()) -> Answer 
     if not candidates:
         return None
     state, why = state_of(said)
-    if (given and state != "done") or (_only_asks(said) and state not in ("done", "refused")):
+    if (given and (state != "done" or not _told_apart(said, given))) or (_only_asks(said) and state not in ("done", "refused")):
         return None
     chosen = _chosen(said, chat, candidates, state)
     if chosen is None:
@@ -39,6 +39,13 @@ def answer(said: Said, chat: Chat, given: tuple[Directive, ...] = ()) -> Answer 
     quoted = said.message.quote == chosen.message
     return Answer(chosen.message, chosen.n, state, 0.9 if quoted else 0.7,
                   (why, "it quotes the order" if quoted else "the order is open and the sender's"))
+
+
+def _told_apart(said: Said, given: tuple[Directive, ...]) -> bool:
+    """Whether a message that gives orders says elsewhere in it that something is done."""
+    outside = [word.folded for word in said.text.found
+               if not any(one.start <= word.start < one.end for one in given)]
+    return has("done", outside) >= 0 or _finished(outside)
 
 
 def _tells(said: Said, state: str) -> bool:
@@ -126,6 +133,8 @@ def _floor(said: Said, given: Given, state: str | None) -> float:
     if _direct(given) and given.thread != said.message.thread and not (
             content(said) & given.words) and not _notes(said) and state != "refused":
         floor += 1.0
+    if _asks_others(said) and not quoted:
+        floor += 3.0
     if state is None:
         troubled = bool(set(said.text.words) & words("trouble"))
         floor += 1.2 if _direct(given) else 4.0 if troubled or not (
@@ -135,6 +144,12 @@ def _floor(said: Said, given: Given, state: str | None) -> float:
     if said.message.kind in PAPERS and not len(said.text):
         floor += 0.6
     return floor
+
+
+def _asks_others(said: Said) -> bool:
+    """`DEO Hub sb mujhe format bhej dein plz`: a request to somebody, no answer."""
+    return any(one.kind in ("post", "person") and one.start <= 2 for one in said.named) and bool(
+        set(said.text.words) & {"mujhe", "plz", "please", "pl", "kindly", "مجھے"})
 
 
 def _notes(said: Said) -> bool:
@@ -149,7 +164,8 @@ def _fits(said: Said, given: Given, state: str | None) -> float:
     if said.message.kind in PAPERS:
         wanted = given.words & (_paper_words() if said.message.kind == "document" else
                                 _picture_words())
-        return (0.8 if wanted else -1.0) - (1.5 if asked else 0.0)
+        named = 0.8 if wanted and len(said.text) and said.message.kind == "document" else 0.0
+        return (0.8 if wanted else -1.0) + named - (1.5 if asked else 0.0)
     if asked:
         bare = len(folded) < 5 or (folded[0] in words("noted") and len(folded) < 9)
         return -0.4 if bare or _promise_only(folded) else 0.8

@@ -41,14 +41,21 @@ def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...],
     if sender is None or not len(text) or _no_order(said):
         return ()
     found: list[_Order] = []
-    for ask in (*asks(text, list(said.named)), *late_demands(said, chat, deadlines)):
+    every = asks(text, list(said.named))
+    for number, ask in enumerate((*every, *late_demands(said, chat, deadlines))):
         if report and not any(one.kind in ("post", "person") for one in ask.to):
             continue
         if found and not ask.to and found[-1].why == LISTED:
             found.append(replace(found[-1], ask=ask, deadline=pick(
                 deadlines, *_characters(text, ask.start, ask.end)), end=ask.end))
             continue
-        order = _order(ask, said, chat, sender, deadlines)
+        later = next((one.to for one in every[number + 1:] if one.to), ())
+        if ask.kind == "question" and not ask.to and later and not said.message.quote:
+            ask = replace(ask, to=later)  # `Who did it? Rahat, report today.`
+        if found and ask.to and ask.to == found[-1].ask.to:
+            order = _order(ask, said, chat, sender, deadlines, (found[-1].to, found[-1].why))
+        else:
+            order = _order(ask, said, chat, sender, deadlines)
         if order and not (ask.kind == "demand" and any(
                 one.ask.sentence == ask.sentence for one in found)):
             found.append(order)
@@ -65,8 +72,8 @@ def _no_order(said: Said) -> bool:
     return has("mourning", text.words) >= 0
 
 
-def _order(ask: Ask, said: Said, chat: Chat, sender: Holder,
-           deadlines: tuple[Deadline, ...]) -> _Order | None:
+def _order(ask: Ask, said: Said, chat: Chat, sender: Holder, deadlines: tuple[Deadline, ...],
+           known: tuple[tuple[str, ...], str] | None = None) -> _Order | None:
     """The order that an ask is, or None: an appeal, a suggestion, a question among equals."""
     text = said.text
     start, end = _characters(text, ask.start, ask.end)
@@ -80,7 +87,7 @@ def _order(ask: Ask, said: Said, chat: Chat, sender: Holder,
     if has("suggestions", text.words, ask.start, ask.end) >= 0 or _only_praise(text, ask) \
             or _exhorts(text, ask):
         return None
-    to, why = _to(ask, said, chat, sender)
+    to, why = known or _to(ask, said, chat, sender)
     below = tuple(title for title in to if chat.office.rank(title) > sender.rank)
     if not below or (ask.kind == "question" and not _demands(ask, said, chat)):
         return None
@@ -91,11 +98,24 @@ def _looks_up(said: Said, chat: Chat) -> bool:
     """Whether a message speaks to somebody above: `Sir …`, `… hai sir`, `Respected madam`."""
     some = said.text.words
     quoted = chat.quoted(said)
+    if any(_above(one, said, chat) for one in said.named):
+        return True
     if quoted and quoted.sender and said.sender and quoted.sender.rank > said.sender.rank:
         return False
     return bool(set(some) & words("upward")) or bool(
         {some[0], some[-1], *some[1:2]} & words("upward_ends")) and not any(
         one.kind == "person" and one.start <= 2 for one in said.named)
+
+
+def _above(one: Named, said: Said, chat: Chat) -> bool:
+    """Whether a post that is asked politely stands above the sender: `Commissioner sb kindly …`."""
+    text, sender = said.text, said.sender
+    near = set(text.words[one.end:one.end + 3])
+    if sender is None or one.office or one.everyone or one.kind not in ("post", "person") \
+            or not near & words("polite"):
+        return False
+    found = titles([one], None, chat.office, (sender.place,))
+    return bool(found) and chat.office.rank(found[0]) < sender.rank
 
 
 def _answers(said: Said, chat: Chat) -> bool:
@@ -168,6 +188,9 @@ def _to(ask: Ask, said: Said, chat: Chat, sender: Holder) -> tuple[tuple[str, ..
     listed = _listed(ask, said, chat)
     if listed:
         return listed, LISTED
+    owing = _owing(said, chat) if not ask.to else ()
+    if owing:
+        return owing, LISTED
     if people or (not named and _everybody(ask, said)):
         return _class(ask, said, chat, sender), "all are told"
     if named:
@@ -207,6 +230,17 @@ def _listed(ask: Ask, said: Said, chat: Chat) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{post} {place}" for place in places))
 
 
+def _owing(said: Said, chat: Chat) -> tuple[str, ...]:
+    """`Budget demands of Sibi and Kohlu not received.`: the DEOs of districts that owe something."""
+    text = said.text
+    for sentence in text.sentences:
+        here = [one for one in said.named if sentence.start <= one.start < sentence.end]
+        if here and all(one.kind == "place" for one in here) \
+                and has("owing", text.words, sentence.start, sentence.end) >= 0:
+            return tuple(dict.fromkeys(f"DEO {place}" for one in here for place in one.places))
+    return ()
+
+
 def _everybody(ask: Ask, said: Said) -> bool:
     """Whether the subject is `nobody`, `no one`, `all concerned`, `کوئی افسر`."""
     some = said.text.words[ask.start:ask.at + 1]
@@ -244,7 +278,7 @@ def _class(ask: Ask, said: Said, chat: Chat, sender: Holder) -> tuple[str, ...]:
 def _demands(ask: Ask, said: Said, chat: Chat) -> bool:
     """Whether a question wants an answer from a post: one is named, or it is put to an answer."""
     inside = said.text.words[ask.start:ask.end]
-    if set(inside) & words("wh"):
+    if set(inside) & words("wh") or (set(inside[:1]) & words("yes_no") and ask.to):
         return True
     return any(one.kind in ("post", "person") for one in ask.to)
 

@@ -131,7 +131,8 @@ def _closed_at(text: Text) -> bool:
         if any(one in known["not_school"] for one in near) or text.at(at + 1) in (
                 "kar", "karein", "room", "کر", "کریں", "schools", "ho"):
             continue
-        if word == "lock" and "no" in near:
+        if (word == "lock" and "no" in near) or (word in ("suspended", "معطل") and not set(
+                near) & {"classes", "school", "کلاسز", "کلاسیں", "سکول"}):
             continue
         return True
     return False
@@ -208,7 +209,7 @@ def _building(text: Text) -> str | None:
         some = set(text.words[start:end])
         if some & (known["building_signs"] - {"under", "water", "feet", "of", "building"}) or (
                 "building" in some or "عمارت" in some) and some & known["building_words"] - {
-                "building", "عمارت", "under"}:
+                "building", "عمارت", "under"} or {"feet", "water"} <= some:
             said.append(text.slice(start, end))
         at = end
     return "; ".join(said) or None
