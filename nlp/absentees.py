@@ -129,8 +129,7 @@ def _may_name(text: Text, at: int) -> bool:
     return word not in cue("common")
 
 
-_SMALL = frozenset("is was were are on at in since from for without and absent with of to bila "
-                   "but found also again today still ghair hazir tha thi".split())
+_SMALL = frozenset(["is", "was", "were", "are", "on", "at", "in", "since", "from", "for", "without", "and", "absent", "with", "of", "to", "bila", "but", "found", "also", "again", "today", "still", "ghair", "hazir", "tha", "thi"])
 _OTHER_WORDS = frozenset(fold.tokens(
     "school سکول کھلا بند حاضر موجود بغیر اطلاع اجازت سے میں پر کی کا کے کو نے ہے ہیں تھے تھا تھی جن جو "
     "منظور شدہ منظورشدہ طلبہ طالبات چھٹی رخصت اساتذہ ٹیچرز ٹیچر دونوں تمام باقی غیر Students Teachers "

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from nlp.named import Named
 from nlp.office import Holder, Office, divisions, plural
 
+
 def titles(group: Iterable[Named], sender: Holder | None, office: Office,
            near: tuple[str, ...] = (), schools: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The posts that a group names, in canonical form. `near`: districts that the conversation is

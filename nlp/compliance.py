@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from datetime import timedelta
+from functools import cache
 
 from nlp.chat import Chat, Given
 from nlp.lexicon import has, words
@@ -213,8 +213,8 @@ def _only_asks(said: Said) -> bool:
 
 
 def _asks_back(said: Said) -> bool:
-    return any(one.question for one in said.text.sentences) or bool(
-        set(said.text.words) & words("ask_back")) and len(said.text) < 25
+    return any(one.question for one in said.text.sentences) or (bool(
+        set(said.text.words) & words("ask_back")) and len(said.text) < 25)
 
 
 def state_of(said: Said) -> tuple[str | None, str]:

@@ -4,33 +4,22 @@ An order is told from an appeal by direction alone: its sender stands above the 
 thanks, condolences, notices forwarded from elsewhere and exhortations to all give none."""
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nlp.actions import action
 from nlp.addressees import class_title, titles
 from nlp.asks import Ask, asks
 from nlp.chat import Chat
 from nlp.deadlines import Deadline, as_labelled, pick
-from nlp.lexicon import has, words
+from nlp.lexicon import has, table, words
 from nlp.named import Named
 from nlp.office import Holder
 from nlp.responsible import unnamed
 from nlp.said import Directive, Said
 from nlp.sentences import Text
-
+from nlp.tasks import Order, characters, joined, with_later_deadlines
 
 LISTED = "districts are named after an order to all"
-
-
-@dataclass(frozen=True)
-class _Order:
-    """An ask that is for somebody below its sender."""
-
-    ask: Ask
-    to: tuple[str, ...]
-    why: str
-    deadline: Deadline | None
-    end: int  # word after its last; later parts may be joined to it
 
 
 def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...],
@@ -40,14 +29,14 @@ def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...],
     sender, text = said.sender, said.text
     if sender is None or not len(text) or _no_order(said):
         return ()
-    found: list[_Order] = []
+    found: list[Order] = []
     every = asks(text, list(said.named))
     for number, ask in enumerate((*every, *late_demands(said, chat, deadlines))):
         if report and not any(one.kind in ("post", "person") for one in ask.to):
             continue
         if found and not ask.to and found[-1].why == LISTED:
             found.append(replace(found[-1], ask=ask, deadline=pick(
-                deadlines, *_characters(text, ask.start, ask.end)), end=ask.end))
+                deadlines, *characters(text, ask.start, ask.end)), end=ask.end))
             continue
         later = next((one.to for one in every[number + 1:] if one.to), ())
         if ask.kind == "question" and not ask.to and later and not said.message.quote:
@@ -60,7 +49,7 @@ def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...],
                 one.ask.sentence == ask.sentence for one in found)):
             found.append(order)
     found.sort(key=lambda order: order.ask.start)
-    found = _trailing(_joined(found, said), said, deadlines)
+    found = with_later_deadlines(joined(found, said), said, deadlines)
     return tuple(_directive(order, said, chat, deadlines) for order in found)
 
 
@@ -73,10 +62,10 @@ def _no_order(said: Said) -> bool:
 
 
 def _order(ask: Ask, said: Said, chat: Chat, sender: Holder, deadlines: tuple[Deadline, ...],
-           known: tuple[tuple[str, ...], str] | None = None) -> _Order | None:
+           known: tuple[tuple[str, ...], str] | None = None) -> Order | None:
     """The order that an ask is, or None: an appeal, a suggestion, a question among equals."""
     text = said.text
-    start, end = _characters(text, ask.start, ask.end)
+    start, end = characters(text, ask.start, ask.end)
     deadline = pick(deadlines, start, end)
     if ask.kind == "demand" and not (deadline and deadline.due) and not (
             set(text.words[ask.start:ask.end]) & (words("polite") | {"required"})) \
@@ -91,7 +80,7 @@ def _order(ask: Ask, said: Said, chat: Chat, sender: Holder, deadlines: tuple[De
     below = tuple(title for title in to if chat.office.rank(title) > sender.rank)
     if not below or (ask.kind == "question" and not _demands(ask, said, chat)):
         return None
-    return _Order(ask, below, why, deadline, ask.end)
+    return Order(ask, below, why, deadline, ask.end)
 
 
 def _looks_up(said: Said, chat: Chat) -> bool:
@@ -102,9 +91,9 @@ def _looks_up(said: Said, chat: Chat) -> bool:
         return True
     if quoted and quoted.sender and said.sender and quoted.sender.rank > said.sender.rank:
         return False
-    return bool(set(some) & words("upward")) or bool(
+    return bool(set(some) & words("upward")) or (bool(
         {some[0], some[-1], *some[1:2]} & words("upward_ends")) and not any(
-        one.kind == "person" and one.start <= 2 for one in said.named)
+        one.kind == "person" and one.start <= 2 for one in said.named))
 
 
 def _above(one: Named, said: Said, chat: Chat) -> bool:
@@ -133,7 +122,7 @@ def late_demands(said: Said, chat: Chat, deadlines: tuple[Deadline, ...]) -> lis
     text = said.text
     result = []
     for number, sentence in enumerate(text.sentences):
-        start, end = _characters(text, sentence.start, sentence.end)
+        start, end = characters(text, sentence.start, sentence.end)
         due = pick(deadlines, start, end)
         if not due or not due.due or sentence.question:
             continue
@@ -153,11 +142,6 @@ def late_demands(said: Said, chat: Chat, deadlines: tuple[Deadline, ...]) -> lis
                 place for one in places for place in one.places)),) if listed else tuple(spoken[:1])
             result.append(Ask("demand", sentence.start, sentence.end, sentence.start, "", to, number))
     return result
-
-
-def _characters(text: Text, start: int, end: int) -> tuple[int, int]:
-    """The characters of words from `start` to before `end`, with the gap after them."""
-    return text.found[start].start, text.found[end].start if end < len(text) else len(text.text)
 
 
 def _shows_cause(text: Text, ask: Ask) -> bool:
@@ -283,130 +267,10 @@ def _demands(ask: Ask, said: Said, chat: Chat) -> bool:
     return any(one.kind in ("post", "person") for one in ask.to)
 
 
-def _joined(orders: list[_Order], said: Said) -> list[_Order]:
-    """Parts of one task as one: `verify and report`, `is this a farm? who has occupied it?`."""
-    result: list[_Order] = []
-    for order in orders:
-        last = result[-1] if result else None
-        if last and order.ask.verb in ("note", "ensure") and last.ask.kind == "passive" \
-                and last.ask.sentence == order.ask.sentence and order.to != last.to:
-            result[-1] = replace(last, to=order.to, end=order.end)  # `…, Ambreen pl note`
-            continue
-        if last and last.to == order.to and _one_task(last, order, said):
-            keep = order if _leads(last, order, said) else last
-            deadline = order.deadline or last.deadline
-            if last.deadline and not last.deadline.due and order.deadline:
-                deadline = order.deadline
-            kind = "do" if keep.ask.kind == "need" else last.ask.kind if \
-                last.ask.kind == "question" and _reports(said.text, order.ask) else keep.ask.kind
-            if kind == "question":
-                keep = last
-            result[-1] = replace(last, ask=replace(
-                last.ask, kind=kind, end=order.ask.end,
-                at=keep.ask.at if last.ask.kind == "question" else last.ask.at,
-                start=keep.ask.start if last.ask.kind == "question" else last.ask.start,
-                verb=last.ask.verb or order.ask.verb,
-                sentence=order.ask.sentence), deadline=deadline, end=order.end)
-            continue
-        if last and order.deadline is None and _at_the_same(order, said):
-            order = replace(order, deadline=last.deadline)
-        result.append(order)
-    return result
-
-
-def _leads(last: _Order, order: _Order, said: Said) -> bool:
-    return last.ask.kind == "question"
-
-
-def _one_task(last: _Order, order: _Order, said: Said) -> bool:
-    text, one, two = said.text, last.ask, order.ask
-    inside = text.words[two.start:two.end]
-    if one.kind == "question":
-        first = text.words[one.start:one.end]
-        if two.kind == "do" and _reports(text, two) and len(inside) <= 12:
-            return True
-        if two.kind == "question":
-            return not set(first) & words("wh") or (len(inside) <= 4 and len(first) <= 4)
-        return bool(set(first) & words("which")) and len(first) <= 4 or (
-            two.kind == "need" and "about" in first)
-    if two.kind == "question":
-        return one.kind == "need" and len(inside) <= 5
-    if one.kind == "need" and two.kind in ("do", "demand") and not (
-            last.deadline and last.deadline.due):
-        return True
-    if one.sentence != two.sentence:
-        return _refines(text, last, order)
-    timed = bool(last.deadline and last.deadline.due), bool(order.deadline and order.deadline.due)
-    if _reports(text, two) and not (timed[0] and (timed[1] or two.verb in words("carry_verbs"))):
-        return True
-    if timed[0] or two.negated != one.negated and one.kind != "do":
-        return False
-    return _first_step(text, one) and not (one.negated and not two.negated and False)
-
-
-def _refines(text: Text, last: _Order, order: _Order) -> bool:
-    """`Har DEO khud shamil ho`, `names remove kar dein`: how, not what."""
-    two = order.ask
-    inside = text.words[two.start:two.end]
-    if order.deadline and order.deadline.due and last.deadline and last.deadline.due:
-        return False
-    return has("refinements", text.words, two.start, two.end) >= 0 or has(
-        "manner", text.words, last.ask.start, last.ask.end) >= 0 or (
-        inside[-1:] in (["ho"], ["hon"], ["ہو"], ["ہوں"]))
-
-
-def _reports(text: Text, ask: Ask) -> bool:
-    """Whether an ask is only to report on the one before."""
-    inside = text.words[ask.at:ask.end]
-    head = inside[:6]
-    if inside[:1] == ["let"] and "know" in head:
-        return True
-    if ask.kind == "passive" and ask.verb in ("share", "submit", "send", "report", "furnish",
-                                              "intimate", "convey"):
-        return bool(set(text.words[ask.start:ask.end]) & words("report_nouns"))
-    if ask.verb in words("report_verbs"):
-        return True
-    if ask.verb in words("carry_verbs"):
-        return bool(set(head) & words("report_nouns")) and not set(head) & {"charge", "situation",
-                                                                           "inquiry", "daily"}
-    whole = text.words[ask.start:ask.end]
-    return has("report_urdu", whole) >= 0
-
-
-def _first_step(text: Text, ask: Ask) -> bool:
-    """Whether an ask is a step on the way to the next: verify, check, visit, go."""
-    inside = text.words[ask.start:ask.end]
-    return ask.verb in words("first_steps") or has("steps_urdu", inside) >= 0
-
-
-def _at_the_same(order: _Order, said: Said) -> bool:
-    """`Dir Schools u also come with record`: to what was called just before."""
-    inside = said.text.words[order.ask.start:order.ask.end]
-    return bool({"also", "bhi", "بھی"} & set(inside)) and bool(
-        {"come", "attend", "join", "aayein", "آئیں", "ayen"} & set(inside))
-
-
-def _trailing(orders: list[_Order], said: Said,
-              deadlines: tuple[Deadline, ...]) -> list[_Order]:
-    """With the deadline of a sentence without a verb that follows: `… bhejein. Kal tak.`"""
-    result = []
-    text = said.text
-    for number, order in enumerate(orders):
-        following = orders[number + 1].ask.start if number + 1 < len(orders) else len(text)
-        if (order.deadline is None or order.deadline.due is None) and order.ask.kind != "question" \
-                and order.ask.end < following:
-            start, end = _characters(text, order.ask.end, following)
-            late = pick(deadlines, start, end)
-            if late and late.due and following - order.ask.end <= 10:
-                order = replace(order, deadline=late)
-        result.append(order)
-    return result
-
-
-def _directive(order: _Order, said: Said, chat: Chat,
+def _directive(order: Order, said: Said, chat: Chat,
                deadlines: tuple[Deadline, ...]) -> Directive:
     text, ask = said.text, order.ask
-    start, end = _characters(text, ask.start, ask.end)
+    start, end = characters(text, ask.start, ask.end)
     urdu = not (ask.verb and ask.verb in words("verbs")) and ask.kind in ("do", "passive")
     reasons = [f"{_KINDS[ask.kind]}; addressee: {order.why}"]
     sure = 0.9 if order.why == "named" else 0.7
@@ -449,7 +313,6 @@ def _office_of(one: Named, said: Said, chat: Chat) -> str:
 
 def channel(text: Text, ask: Ask) -> str | None:
     """By which way it is to be sent: fax, letter, email."""
-    from nlp.lexicon import table
     ways = table("fax")
     inside = text.words[ask.start:ask.end]
     found = [ways[word] for word in inside if word in ways]

@@ -174,7 +174,7 @@ class Names:
         if not spots and not division and start:
             first, spots, division = self._before(first, found, places, spots, division)
         named = Named("post", first, end, post, tuple(spots), tuple(spelled), division,
-                      everyone and not spots or (several and not spots), office=office)
+                      (everyone and not spots) or (several and not spots), office=office)
         return self._with_person(named, found, text) if not everyone and not spots else named
 
     def _school(self, at: int, found: list[fold.Word]) -> int:

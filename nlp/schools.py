@@ -105,20 +105,14 @@ def _school_at(text: Text, at: int, where: dict[int, tuple[int, str]]) -> tuple[
     while end < len(text) and end - first < MOST_NAME:
         word, gap = text.words[end], text.gaps[end]
         written = text.text[text.found[end].start:text.found[end].end]
-        if re.search(r"[^\s'’.-]|\n|\.\s|\.\.", gap) or len(word) == 5 and word.isdigit():
+        if re.search(r"[^\s'’.-]|\n|\.\s|\.\.", gap) or (len(word) == 5 and word.isdigit()):
             break
         if word.isdigit():
             if text.words[end - 1] not in _NUMBERED:
                 break
-        elif end > first and end in where and word not in cue("school_generic"):
-            break
-        elif word in _ENDS or (word in cue("common") and word not in cue("school_generic")):
-            break
-        elif written.isascii() and written[0].islower() and end > first \
-                and word not in _GENERIC:
-            break
-        elif end > first and written.isascii() != text.words[end - 1].isascii() \
-                and not written.isascii():
+        elif (end > first and end in where and word not in cue("school_generic")) or word in _ENDS or (word in cue("common") and word not in cue("school_generic")) or (written.isascii() and written[0].islower() and end > first \
+                and word not in _GENERIC) or (end > first and written.isascii() != text.words[end - 1].isascii() \
+                and not written.isascii()):
             break
         end += 1
     return (start, end) if end > first else None
@@ -139,13 +133,13 @@ def _codes_at(text: Text) -> dict[int, str]:
     """Word → code: five digits, or four after `BEMIS`, which lost their zero."""
     result = {}
     for at, word in enumerate(text.words):
-        if not word.isdigit() or re.search(r"[-/\d.]$", text.gaps[at]) and at and text.gaps[
-                at].strip() in ("-", "/", "."):
+        if not word.isdigit() or (re.search(r"[-/\d.]$", text.gaps[at]) and at and text.gaps[
+                at].strip() in ("-", "/", ".")):
             continue
         named = any(text.at(at - n) in _CODE_WORDS for n in (1, 2, 3))
         after = text.gaps[at + 1] if at + 1 < len(text.gaps) else ""
-        if len(word) == 5 and (word[0] in "01" or named) and text.at(at - 1) not in ("rs", "no") \
-                or len(word) == 5 and named:
+        if (len(word) == 5 and (word[0] in "01" or named) and text.at(at - 1) not in ("rs", "no")) \
+                or (len(word) == 5 and named):
             result[at] = word
         elif len(word) == 4 and named and not after.startswith(("-", "/")):
             result[at] = word.zfill(5)

@@ -168,12 +168,10 @@ def missing_facilities(text: Text) -> tuple[str, ...]:
             listed and result_lacks(text, found, number, known))
         earlier = number > 0 and item.start - found[number - 1].end <= 2 and found[
             number - 1].name in result
-        if (denied or (earlier and not set(after) & known["open"])) \
+        if ((denied or (earlier and not set(after) & known["open"])) \
                 and item.name not in ("library", "science lab", "classrooms", "main gate", "windows") \
-                and item.name not in result:
-            result.append(item.name)
-        elif item.name in ("main gate", "windows", "all facilities") and "repair" in text.words \
-                and item.name not in result:
+                and item.name not in result) or (item.name in ("main gate", "windows", "all facilities") and "repair" in text.words \
+                and item.name not in result):
             result.append(item.name)
     return tuple(result)
 
@@ -207,9 +205,9 @@ def _building(text: Text) -> str | None:
         while end < len(text) and not re.search(r"[.,،۔\n;:()]", text.gaps[end]):
             end += 1
         some = set(text.words[start:end])
-        if some & (known["building_signs"] - {"under", "water", "feet", "of", "building"}) or (
+        if some & (known["building_signs"] - {"under", "water", "feet", "of", "building"}) or ((
                 "building" in some or "عمارت" in some) and some & known["building_words"] - {
-                "building", "عمارت", "under"} or {"feet", "water"} <= some:
+                "building", "عمارت", "under"}) or {"feet", "water"} <= some:
             said.append(text.slice(start, end))
         at = end
     return "; ".join(said) or None

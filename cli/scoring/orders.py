@@ -16,12 +16,15 @@ from nlp.said import Findings, Message
 
 VISIT = ("open", "teachers_sanctioned", "teachers_present", "absent_teachers", "students_enrolled",
          "students_present", "missing", "building")
+MOST_MISTAKES = 40  # lines on a terminal; the JSON has all
 Label = dict[str, Any]
 Labels = dict[str, dict[str, Label]]  # chat -> message -> labels in the gold's schema
 
 
-def predict(corpus: Corpus, chat: list[Said], roots: dict[str, str | None]) -> dict[str, Label]:
-    """What is read in a chat, strictly in the order sent; `roots` are the threads as placed."""
+def predict(corpus: Corpus, chat: list[Said], roots: dict[str, str | None],
+            quotes: bool = True) -> dict[str, Label]:
+    """What is read in a chat, strictly in the order sent; `roots` are the threads as placed. Without
+    `quotes` the messages do not say what they quote."""
     result: dict[str, Label] = {}
     reader: Reader | None = None
     day: date | None = None
@@ -38,7 +41,8 @@ def predict(corpus: Corpus, chat: list[Said], roots: dict[str, str | None]) -> d
                 reader.know(holders)
         assert reader is not None
         found = reader.read(Message(
-            said.id, said.sender, said.at, said.text, said.kind, said.reply_to, said.edit_of,
+            said.id, said.sender, said.at, said.text, said.kind,
+            said.reply_to if quotes else None, said.edit_of,
             said.mentions, roots.get(said.id)))
         result[said.id] = as_gold(found)
     return result
@@ -209,10 +213,36 @@ def _same_field(name: str, one: Any, two: Any) -> bool:
     return one == two
 
 
-def report(corpus: Corpus, roots: dict[str, dict[str, str | None]]) -> tuple[dict[str, Any], Labels]:
+def report(corpus: Corpus, roots: dict[str, dict[str, str | None]],
+           quotes: bool = True) -> tuple[dict[str, Any], Labels]:
     """The figures of all chats and of each, and what is predicted."""
-    found = {name: predict(corpus, chat, roots[name]) for name, chat in corpus.chats.items()}
+    found = {name: predict(corpus, chat, roots[name], quotes)
+             for name, chat in corpus.chats.items()}
     result = score(corpus.chats, found)
     result["chats"] = {name: {key: value for key, value in score({name: chat}, found).items()
                               if key != "mistakes"} for name, chat in corpus.chats.items()}
     return result, found
+
+
+def as_text(figures: dict[str, Any]) -> list[str]:
+    """The figures as lines for a terminal, the mistakes last."""
+    lines = [f"{'what is read':28}{'precision':>10}{'recall':>8}{'F1':>8}{'gold':>6}"]
+    for name, row in (("messages with directives", figures["directives"]["message"]),
+                      ("directives", figures["directives"]["each"]),
+                      ("answers", figures["complies"]["message"]),
+                      ("  with target", figures["complies"]["with_target"]),
+                      ("  with target and state", figures["complies"]["with_target_and_state"]),
+                      ("schools by name", figures["schools"]["name"]),
+                      ("BEMIS codes", figures["schools"]["bemis"]),
+                      ("schools with district", figures["schools"]["district"]),
+                      ("districts of messages", figures["districts"]),
+                      ("visits", figures["visits"]["message"])):
+        lines.append(f"{name:28}{row['precision']:10.3f}{row['recall']:8.3f}{row['f1']:8.3f}"
+                     f"{row['gold']:6}")
+    for name, share_ in (("addressee", figures["directives"]["addressee_accuracy"]),
+                         ("due", figures["directives"]["due_accuracy"]),
+                         ("copies", figures["directives"]["cc_accuracy"]),
+                         ("fields of visits", figures["visits"]["field_accuracy"])):
+        lines.append(f"{name + ', accuracy':28}{share_:10.3f}")
+    lines += [f"{count} × {kind}" for kind, count in figures["complies"]["states"].items()]
+    return lines + [f"  {line}" for line in figures["mistakes"][:MOST_MISTAKES]]
