@@ -73,6 +73,7 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
         polite = at - 1 in ends and text.at(at - 1) in words("polite") | words("honor")
         if (at in ends or polite or text.at(at - 1) in words("bound") or (
                 text.at(at - 1) == "not" and text.at(at - 2) in words("bound"))) \
+                and not _told_of(text.words[sentence.start:at]) \
                 and _may_do(text.at(nxt)) and nxt < sentence.end:
             return Anchor(nxt, "do", text.at(nxt))
     if word in words("modals") or word == "to":
@@ -95,6 +96,12 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
             text, sentence, at) and set(text.words[before[-1].at:at]) & words("connect"):
         return Anchor(at, "passive", participles()[word])
     return None
+
+
+def _told_of(before: list[str]) -> bool:
+    """`I have asked DEO Zhob to …`: told of, not told to."""
+    return bool({"i", "we", "he", "she", "they"} & set(before[:3])) and bool(
+        {"asked", "told", "requested", "directed", "advised", "instructed"} & set(before[:6]))
 
 
 def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
@@ -221,6 +228,9 @@ def _urdu(text: Text, sentence: Sentence, at: int) -> Anchor | None:
         return Anchor(at, "do", word, english=False)
     if not last and following in words("after_stops"):
         return None
+    if word in ("hon", "ho") and text.at(at - 1) in ("hazir", "shamil", "shareek", "maujood",
+                                                     "mojood", "pesh") and last:
+        return Anchor(at, "do", word, english=False)
     if word in imperatives() and following not in words("passive_after"):
         if _hypothetical(before, text, sentence, at, closed):
             return None

@@ -143,6 +143,9 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
         return True
     if text.at(start - 1) in words("those_who") and any(one.at > end for one in anchors):
         return True
+    if not anchors and end >= sentence.end and end - sentence.start <= 8 and text.at(start - 1) in (
+            "to", "for", "attention"):
+        return True
     if text.at(start - 1) in words("yes_no") and start - 1 == sentence.start and sentence.question:
         return True
     if text.at(start - 1) in words("should_urdu") and any(one.at == start - 1 for one in anchors):

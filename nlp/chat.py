@@ -38,7 +38,7 @@ class Chat:
         self.given: deque[Given] = deque(maxlen=OPEN)
         self.schools: OrderedDict[tuple[str, ...], tuple[str, str | None, str | None]] = \
             OrderedDict()  # words of the name -> name, code, district
-        self.answers: set[str] = set()  # messages that answered one
+        self.answers: dict[str, str] = {}  # messages that answered one -> state
         self.reports: dict[str, tuple[datetime, str | None]] = {}  # person -> last report begun
 
     def add(self, said: Said) -> None:
@@ -46,7 +46,7 @@ class Chat:
         self.said[said.message.id] = said
         while len(self.said) > KEPT:
             old, _ = self.said.popitem(last=False)
-            self.answers.discard(old)
+            self.answers.pop(old, None)
 
     def quoted(self, said: Said) -> Said | None:
         """The message that one quotes, when it is still known."""

@@ -80,7 +80,7 @@ def _candidates(said: Said, chat: Chat) -> list[Given]:
                 and given.directive.kind != "question"]
         last = next((other for other in chat.before(said, 3) if other.sender == said.sender), None)
         if last and len(last.text) and said.message.at - last.message.at < SAME_BREATH \
-                and last.message.id in chat.answers:
+                and chat.answers.get(last.message.id) == "done":
             mine = [given for given in mine if given.words & _picture_words()]
     return mine
 
@@ -117,7 +117,9 @@ def _score(said: Said, chat: Chat, given: Given, state: str | None) -> float:
     if before is not None and state not in ("done", "in_progress"):
         score -= 0.5
     if {"complied", "compliance"} & set(said.text.words) and state == "done":
-        score += 1.2
+        score += 2.6 if before == "acknowledged" else 1.2
+    if len(said.schools) > 1 and given.words & {"school", "bemi", "bemis", "plan"}:
+        score += 0.8
     return score + _fits(said, given, state)
 
 
@@ -163,7 +165,7 @@ def _fits(said: Said, given: Given, state: str | None) -> float:
     folded = said.text.words
     if said.message.kind in PAPERS:
         wanted = given.words & (_paper_words() if said.message.kind == "document" else
-                                _picture_words())
+                                _picture_words()) and "nobodi" not in given.words
         named = 0.8 if wanted and len(said.text) and said.message.kind == "document" else 0.0
         return (0.8 if wanted else -1.0) + named - (1.5 if asked else 0.0)
     if asked:
@@ -191,8 +193,17 @@ def _picture_words() -> frozenset[str]:
 
 def _stem(word: str) -> str:
     """As nlp.reading stems, with `salary` and `salaries` alike; what is too common is kept."""
-    found = stem(word) or (word if word in words("papers") else "")
+    found = stem(word) or (_singular(word) if _singular(word) in _wanted_words() else "")
     return found[:-1] + "i" if found.endswith("y") else found
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") else word
+
+
+@cache
+def _wanted_words() -> frozenset[str]:
+    return words("papers") | words("data_wanted") | words("pictures")
 
 
 def content(said: Said) -> frozenset[str]:

@@ -19,6 +19,7 @@ from nlp.said import Directive, Said
 from nlp.sentences import Text
 from nlp.tasks import Order, characters, joined, with_later_deadlines
 
+FROM_TALK = ("the matter of the quoted message", "the matter of the conversation")
 LISTED = "districts are named after an order to all"
 
 
@@ -41,7 +42,7 @@ def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...],
         later = next((one.to for one in every[number + 1:] if one.to), ())
         if ask.kind == "question" and not ask.to and later and not said.message.quote:
             ask = replace(ask, to=later)  # `Who did it? Rahat, report today.`
-        if found and ask.to and ask.to == found[-1].ask.to:
+        if found and ask.to == found[-1].ask.to and (ask.to or found[-1].why in FROM_TALK):
             order = _order(ask, said, chat, sender, deadlines, (found[-1].to, found[-1].why))
         else:
             order = _order(ask, said, chat, sender, deadlines)

@@ -125,7 +125,7 @@ class Reader:
     def _keep(self, said: Said, given: tuple, answer: compliance.Answer | None) -> None:
         self.chat.add(said)
         if answer:
-            self.chat.answers.add(said.message.id)
+            self.chat.answers[said.message.id] = answer.state
             for one in self.chat.by_message(answer.message):
                 if one.n == answer.n:
                     one.states[said.message.person] = answer.state
@@ -133,7 +133,8 @@ class Reader:
             self.chat.give(Given(
                 said.message.id, number, said.message.person, said.message.at,
                 said.message.thread, one,
-                compliance.words_of(said, one.start, one.end, one.action)))
+                compliance.words_of(said, 0 if one.kind == "demand" and not number else one.start,
+                                    one.end, one.action)))
 
 
 def _key(name: str) -> tuple[str, ...]:

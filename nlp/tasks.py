@@ -79,7 +79,10 @@ def _one_task(last: Order, order: Order, said: Said) -> bool:
         return True
     if timed[0] or (two.negated != one.negated and one.kind != "do"):
         return False
-    return _first_step(text, one) and not (one.negated and not two.negated and False)
+    if one.verb in ("inform", "let", "ensure", "note") and two.kind == "passive" \
+            and "that" in text.words[one.at:two.at]:
+        return True
+    return _first_step(text, one)
 
 
 def _refines(text: Text, last: Order, order: Order) -> bool:
@@ -137,6 +140,9 @@ def with_later_deadlines(orders: list[Order], said: Said,
             late = pick(deadlines, start, end)
             if late and late.due and following - order.ask.end <= 10:
                 order = replace(order, deadline=late)
+        if order.deadline is None and order.ask.verb in ("comply", "note"):
+            earlier = pick(deadlines, 0, characters(text, order.ask.start, order.ask.end)[0])
+            order = replace(order, deadline=earlier)  # `The last date is 15 May. DEOs to comply.`
         result.append(order)
     return result
 
