@@ -78,8 +78,8 @@ def main() -> None:
               "floor_ms": round(median(floor), 4),
               "ratio": round(median(r / f for r, f in zip(read, floor, strict=True)), 1),
               "hostile_60k_ms": round(hostile, 2), "hostile_characters": len(HOSTILE)}
-    print(f"reading a message: {result['read_ms']} ms (p99 {result['read_p99_ms']} ms), folding its "
-          f"text once: {result['floor_ms']} ms, ratio {result['ratio']}")
+    print(f"reading a message: {result['read_ms']} ms (p99 {result['read_p99_ms']} ms), folding "
+          f"its text once: {result['floor_ms']} ms, ratio {result['ratio']}")
     print(f"a message of {len(HOSTILE)} characters: {result['hostile_60k_ms']} ms")
     print(json.dumps(result))
 

@@ -104,8 +104,7 @@ def _name(text: Text, part: list[int], from_left: bool) -> tuple[str, bool]:
         return "", True
     kept: list[int] = []
     for at in part if from_left else reversed(part):
-        if text.words[at] in known["titles"] or text.words[at] in ("tha", "thi", "hai", "تھا", "تھے",
-                                                                    "ہیں", "hain"):
+        if text.words[at] in known["titles"] or text.words[at] in _BEING:
             if kept:
                 break
             continue
@@ -129,18 +128,21 @@ def _may_name(text: Text, at: int) -> bool:
     return word not in cue("common")
 
 
-_SMALL = frozenset(["is", "was", "were", "are", "on", "at", "in", "since", "from", "for", "without", "and", "absent", "with", "of", "to", "bila", "but", "found", "also", "again", "today", "still", "ghair", "hazir", "tha", "thi"])
+_SMALL = frozenset(fold.tokens(
+    "is was were are on at in since from for without and absent with of to bila but found also again "
+    "today still ghair hazir tha thi"))
+_BEING = frozenset(fold.tokens("tha thi hai hain تھا تھے ہیں"))
+_AWAY = frozenset(fold.tokens("karachi quetta dubai کراچی کوئٹہ"))
 _OTHER_WORDS = frozenset(fold.tokens(
-    "school سکول کھلا بند حاضر موجود بغیر اطلاع اجازت سے میں پر کی کا کے کو نے ہے ہیں تھے تھا تھی جن جو "
-    "منظور شدہ منظورشدہ طلبہ طالبات چھٹی رخصت اساتذہ ٹیچرز ٹیچر دونوں تمام باقی غیر Students Teachers "
-    "Absent Present Sanctioned Enrolled School Two Three Four Five One None Register"))
+    "school students teachers absent present sanctioned enrolled register one two three four five none "
+    "سکول کھلا بند حاضر موجود بغیر اطلاع اجازت سے میں پر کی کا کے کو نے ہے ہیں تھے تھا تھی جن جو "
+    "منظور شدہ منظورشدہ طلبہ طالبات چھٹی رخصت اساتذہ ٹیچرز ٹیچر دونوں تمام باقی غیر"))
 
 
 def _elsewhere(text: Text) -> list[str]:
     """`Head Bibi Hajra 2 April se Karachi mein hai`: away, without the word."""
     for at, word in enumerate(text.words):
-        if word in ("karachi", "quetta", "dubai", "کراچی", "کوئٹہ", "کویٹہ") and text.at(at + 1) in (
-                "mein", "میں", "gaya", "gai"):
+        if word in _AWAY and text.at(at + 1) in ("mein", "میں", "gaya", "gai"):
             start = at
             while start > 0 and not _CLOSE.search(text.gaps[start]):
                 start -= 1

@@ -80,8 +80,7 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
         found = _modal(text, sentence, at, ends)
         if found:
             return found
-    if word == "be" and text.at(at - 1) not in ("to", "will", "cannot", "cant", "wont", "never", "would", "can", "could", "not", "may",
-                                                "shall", "should", "must", "already"):
+    if word == "be" and text.at(at - 1) not in words("before_be"):
         verb = _participle(text, at + 1)
         if verb:
             return Anchor(at, "passive", verb)
@@ -188,7 +187,7 @@ def _needed(text: Text, sentence: Sentence, at: int) -> bool:
     if word == "pending":
         return False
     before = text.words[sentence.start:at]
-    if "if" in before[-3:] or "where" in before[-3:] or "when" in before[-3:] or "as" in before[-1:]:
+    if {"if", "where", "when"} & set(before[-3:]) or "as" in before[-1:]:
         return False
     if word in ("needed", "desired", "solicited", "outstanding", "requisite") and not (
             set(before[-2:]) & {"is", "are"}):
@@ -215,8 +214,8 @@ def _urdu(text: Text, sentence: Sentence, at: int) -> Anchor | None:
     before = text.words[max(sentence.start, at - 8):at]
     if word in words("passive_after") and not (not last and following in words("after_stops")) and (
             text.at(at - 1) in words("passive_before") or text.at(at - 1) in participles()
-            or text.at(at - 1)[-1:] in ("ا", "ی", "ے") or text.at(at - 1).endswith(
-                ("ya", "yi", "ye", "ai", "wai", "wae"))) and text.at(at - 1) not in words("negative"):
+            or text.at(at - 1).endswith(("ا", "ی", "ے", "ya", "yi", "ye", "ai", "wae"))) \
+            and text.at(at - 1) not in words("negative"):
         return Anchor(at, "passive", word, english=False)
     if word in words("should_urdu") and not (not last and following in words("after_stops")) \
             and set(before) & (words("demands") | {"mujhe", "مجھے", "hamein"}) \
@@ -241,7 +240,8 @@ def _urdu(text: Text, sentence: Sentence, at: int) -> Anchor | None:
             return Anchor(at, "do", word, english=False)
         if following in ("hoga", "hogi", "ہوگا", "ہوگی", "lazmi", "لازمی", "hongi") and not own:
             return Anchor(at, "do", word, english=False)
-    if (last or re.search(r"[,،]", text.gaps[at + 1])) and word.endswith(("ے", "e", "ay")) and _is_told(text, sentence, at):
+    if (last or re.search(r"[,،]", text.gaps[at + 1])) and word.endswith(("ے", "e", "ay")) \
+            and _is_told(text, sentence, at):
         return Anchor(at, "do", word, english=False)
     if _forbids(text, sentence, at, closed):
         return Anchor(at, "do", word, english=False, generic=True)

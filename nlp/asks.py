@@ -2,6 +2,7 @@
 Only the words are looked at here; whether it is an order is decided by who says it to whom."""
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -199,7 +200,7 @@ def _bounds(text: Text, sentence: Sentence, anchors: list[Anchor],
             spoken: list[list[Named]]) -> list[int]:
     """Where each ask begins, and after them where the sentence ends."""
     starts = [sentence.start]
-    for one, two in zip(anchors, anchors[1:], strict=False):
+    for one, two in itertools.pairwise(anchors):
         spots = [group[0].start for group in spoken if one.at < group[0].start <= two.at]
         if spots:
             starts.append(spots[0])

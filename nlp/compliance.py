@@ -11,7 +11,7 @@ from nlp.reading import stem
 from nlp.said import Answer, Directive, Said
 
 SHORT = 8  # words of a bare acknowledgement
-LIVE = timedelta(hours=30)  # an unquoted word of thanks or assent is to an order of so long ago
+LIVE = timedelta(hours=34)  # an unquoted word of thanks or assent is to an order of so long ago
 SAME_BREATH = timedelta(minutes=3)
 PAPERS = frozenset({"image", "document", "video", "audio", "location"})
 
@@ -25,7 +25,9 @@ def answer(said: Said, chat: Chat, given: tuple[Directive, ...] = ()) -> Answer 
     if not candidates:
         return None
     state, why = state_of(said)
-    if (given and (state != "done" or not _told_apart(said, given))) or (_only_asks(said) and state not in ("done", "refused")):
+    if given and (state != "done" or not _told_apart(said, given)):
+        return None
+    if _only_asks(said) and state not in ("done", "refused"):
         return None
     chosen = _chosen(said, chat, candidates, state)
     if chosen is None:
@@ -107,10 +109,10 @@ def _score(said: Said, chat: Chat, given: Given, state: str | None) -> float:
     assert said.sender is not None
     age = said.message.at - given.at
     in_thread = given.thread is not None and given.thread == said.message.thread
-    score = 2.0 * in_thread + min(len(content(said) & given.words), 3) * 0.8
+    score = 1.7 * in_thread + min(len(content(said) & given.words), 3) * 0.8
     score += 1.0 if _direct(given) else 0.0
     score += 3.0 if said.message.quote == given.message else 0.0
-    score += 1.2 if age < timedelta(hours=1) else 0.6 if age < timedelta(hours=8) else 0.0
+    score += 1.6 if age < timedelta(hours=1) else 0.8 if age < timedelta(hours=8) else 0.0
     before = given.states.get(said.sender.person)
     if before == "in_progress" and state == "acknowledged":
         score -= 0.9
@@ -167,7 +169,7 @@ def _fits(said: Said, given: Given, state: str | None) -> float:
         wanted = given.words & (_paper_words() if said.message.kind == "document" else
                                 _picture_words()) and "nobodi" not in given.words
         named = 0.8 if wanted and len(said.text) and said.message.kind == "document" else 0.0
-        return (0.8 if wanted else -1.0) + named - (1.5 if asked else 0.0)
+        return (0.8 if wanted else -0.2 if len(said.text) else -1.0) + named - (1.5 if asked else 0.0)
     if asked:
         bare = len(folded) < 5 or (folded[0] in words("noted") and len(folded) < 9)
         return -0.4 if bare or _promise_only(folded) else 0.8
@@ -310,8 +312,8 @@ def _promises(folded: list[str]) -> bool:
     for at, word in enumerate(folded):
         if word in words("promise_words"):
             return True
-        if len(word) > 3 and word.endswith(("unga", "ungi", "enge", "oonga", "oongi", "ونگا", "ونگی",
-                                           "یںگے")):
+        if len(word) > 3 and word.endswith(("unga", "ungi", "enge", "oonga", "oongi", "ونگا",
+                                           "ونگی", "ینگے")):
             return True
         if word in ("گا", "گی", "گے") and at:
             return True

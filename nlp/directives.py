@@ -136,12 +136,16 @@ def late_demands(said: Said, chat: Chat, deadlines: tuple[Deadline, ...]) -> lis
                   <= sentence.start + 1]
         places = [one for one in here if one.kind == "place" and one.end <= first]
         listed = len(places) > 1 and places[0].start == sentence.start
-        final = said.message.quote and set(text.words[sentence.start:sentence.end]) & words("final") \
+        inside = set(text.words[sentence.start:sentence.end])
+        final = said.message.quote and inside & words("final") \
             and sentence.end - sentence.start <= 9
         if (wanted and last <= 2 and spoken) or listed or final:
-            to = (Named("post", places[0].start, places[-1].end, "DEO", tuple(
-                place for one in places for place in one.places)),) if listed else tuple(spoken[:1])
-            result.append(Ask("demand", sentence.start, sentence.end, sentence.start, "", to, number))
+            to = tuple(spoken[:1])
+            if listed:
+                to = (Named("post", places[0].start, places[-1].end, "DEO", tuple(
+                    place for one in places for place in one.places)),)
+            result.append(Ask("demand", sentence.start, sentence.end, sentence.start, "", to,
+                              number))
     return result
 
 
@@ -282,8 +286,8 @@ def _directive(order: Order, said: Said, chat: Chat,
     return Directive(
         order.to, action(text, ask, deadlines, urdu), as_labelled(order.deadline),
         copies(said, chat, ask), channel(text, ask),
-        "question" if ask.verb in ("explain", "clarify") else ask.kind, order.deadline, round(sure, 2),
-        tuple(reasons), start, end)
+        "question" if ask.verb in ("explain", "clarify") else ask.kind, order.deadline,
+        round(sure, 2), tuple(reasons), start, end)
 
 
 _KINDS = {"do": "tells to do", "passive": "says what is to be done", "need": "says what is wanted",

@@ -1,6 +1,7 @@
 """Teachers and students counted in a report: `8/11`, `44 out of 61`, `9 posts, 5 present`."""
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -78,9 +79,10 @@ def _numbers(text: Text, start: int, end: int) -> list[tuple[int, int]]:
 
 
 _NOT_COUNTED = frozenset(fold.tokens(
-    "am pm baje بجے st nd rd th april march may june july august september october november december "
-    "january february feet rooms room kamre kamray km days din mahine months years saal دن ماہ کمرے "
-    "rs hazar thousand cartons mei january minute minutes april consecutive فٹ کمروں سال اپریل مئی جون"))
+    "am pm baje بجے st nd rd th january february march april may june july august september october "
+    "november december feet rooms room kamre kamray km days din mahine months years saal minute "
+    "minutes rs hazar thousand cartons consecutive دن ماہ کمرے فٹ کمروں سال اپریل مئی جون"))
+_ONE_TEACHER = frozenset(fold.tokens("teacher ustad ustani استاد ٹیچر معلم استانی"))
 _NOT_COUNTED_BEFORE = frozenset(fold.tokens("class no number ward bemis code since grade phase rs "
                                             "at بیمس کوڈ نمبر جماعت"))
 
@@ -143,7 +145,7 @@ def _read(text: Text, clause: _Clause, topic: str, got: dict[str, int]) -> str:
 def _pair(text: Text, clause: _Clause, numbers: list[tuple[int, int]]
           ) -> tuple[int, int, int] | None:
     """(present, of how many, place) of `8/11`, `44 out of 61`, `12 میں سے 9`, `28 35 mein se`."""
-    for (one, first), (two, second) in zip(numbers, numbers[1:], strict=False):
+    for (one, first), (two, second) in itertools.pairwise(numbers):
         between = text.words[one + 1:two]
         if not between and "/" in text.gaps[two]:
             return (first, second, one) if first <= second else None
@@ -247,6 +249,5 @@ def _somebody(text: Text, clause: _Clause, got: dict[str, int]) -> None:
     if {"none", "nobody", "koi", "کوئی", "no"} & set(some) and set(some) & (
             known["present"] | {"nahi", "نہیں", "not", "came"}):
         got.setdefault("present", 0)
-    elif set(some) & known["present"] and set(some) & {"teacher", "ustad", "ustani", "استاد", "ٹیچر",
-                                                      "معلم", "استانی"}:
+    elif set(some) & known["present"] and set(some) & _ONE_TEACHER:
         got.setdefault("present", 1)

@@ -1,4 +1,5 @@
-"""The words that orders and answers are read by: orders.json, folded, and the forms of its verbs."""
+"""The words that orders and answers are read by: orders.json, folded, and the forms of its
+verbs."""
 from __future__ import annotations
 
 from functools import cache

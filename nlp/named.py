@@ -200,9 +200,8 @@ class Names:
                     word.folded in ("ke", "k", "kay", "کے", "کی", "ki") for word in gap):
                 if place.kind == "division":
                     return place.start, spots, place.division
-                if not gap or gap:
-                    return (place.start, [*place.places], division) if not spots else (
-                        first, spots, division)
+                return (place.start, [*place.places], division) if not spots else (
+                    first, spots, division)
         return first, spots, division
 
     def _with_person(self, named: Named, found: list[fold.Word], text: str) -> Named:

@@ -88,7 +88,8 @@ class Reader:
         return None
 
     def _coded(self, text: Text) -> tuple[School, ...]:
-        """`Killi Sumalani ka BEMIS 09331 hai`: a school that is known, without GBPS, with its code."""
+        """`Killi Sumalani ka BEMIS 09331 hai`: a school that is known, without GBPS, with its
+        code."""
         from nlp.schools import _codes_at
         codes = _codes_at(text)
         if len(codes) != 1:

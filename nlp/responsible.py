@@ -1,5 +1,5 @@
-"""Whose task it is when an order names nobody: the post that the quoted message names as responsible,
-else who reported, else the DEO of the school's district (GUIDE, rule 4)."""
+"""Whose task it is when an order names nobody: the post that the quoted message names as
+responsible, else who reported, else the DEO of the school's district (GUIDE, rule 4)."""
 from __future__ import annotations
 
 from datetime import timedelta
@@ -16,8 +16,8 @@ TALK = timedelta(hours=4)
 
 # Those who carry out orders in a district. Whoever else reports (monitors, heads, the press) has
 # told what is wrong, and another is to put it right.
-LINE = frozenset({"DEO", "DC", "DOE(F)", "DOE(M)", "DDOE", "DDOE(F)", "DDOE(M)", "Commissioner", "AC",
-                  "ADC", "Director", "Director (Schools)", "Secretary", "Additional Secretary"})
+LINE = frozenset({"DEO", "DC", "DOE(F)", "DOE(M)", "DDOE", "DDOE(F)", "DDOE(M)", "Commissioner",
+                  "AC", "ADC", "Director", "Director (Schools)", "Secretary", "Additional Secretary"})
 
 
 def unnamed(ask: Ask, said: Said, chat: Chat) -> tuple[tuple[str, ...], str]:

@@ -11,15 +11,15 @@ from nlp.sentences import Text
 
 MOST_NAME = 5  # words of a school's name after GBPS, GGHS …
 _NUMBERED = frozenset({"ward", "no", "number", "chak", "block", "street", "sector", "وارڈ", "نمبر"})
-_GENERIC = frozenset(fold.tokens("bazar mohalla ward killi kili goth village colony city town street "
-                                 "new old no bala paeen shahr sheher killa chak number"))
+_GENERIC = frozenset(fold.tokens("bazar mohalla ward killi kili goth village colony city town "
+                                 "street new old no bala paeen shahr sheher killa chak number"))
 _ENDS = frozenset(fold.tokens(
     "bemis bmis emis code school open opened closed locked band visited visit report inquiry khula "
     "khuli mila tehsil district zila division taala tala plan mein par pe ki ka ke ko se ne tak "
     "بیمس کوڈ سکول بند کھلا کھلی میں پر کی کا کے کو سے نے تک کا ضلع تحصیل کھلے تھا ہے"))
 _GOVT = frozenset(fold.tokens("govt government گورنمنٹ سرکاری"))
 _KINDS = frozenset(fold.tokens("boys girls boy girl primary middle high higher secondary community "
-                               "model بوائز گرلز پرائمری مڈل ہائی ہائیر ہائر سیکنڈری سیکنڈری ماڈل کمیونٹی"))
+                               "model بوائز گرلز پرائمری مڈل ہائی ہائیر ہائر سیکنڈری ماڈل کمیونٹی"))
 _SCHOOL = frozenset(fold.tokens("school سکول اسکول"))
 _CODE_WORDS = frozenset(fold.tokens("bemis bmis emis code بیمس کوڈ بی ایم آئی ایس"))
 
@@ -93,29 +93,36 @@ def _district(start: int, end: int, where: dict[int, tuple[int, str]]) -> str | 
 
 def _school_at(text: Text, at: int, where: dict[int, tuple[int, str]]) -> tuple[int, int] | None:
     """First word and word after the last of a school's name that begins at a word."""
-    start, kind = at, 0
-    if text.words[at] in cue("school_types"):
-        kind = 1
-    else:
-        kind = _long_form(text, at)
+    start = at
+    kind = 1 if text.words[at] in cue("school_types") else _long_form(text, at)
     if not kind:
         return None
     end = at + kind
     first = end
     while end < len(text) and end - first < MOST_NAME:
         word, gap = text.words[end], text.gaps[end]
-        written = text.text[text.found[end].start:text.found[end].end]
         if re.search(r"[^\s'’.-]|\n|\.\s|\.\.", gap) or (len(word) == 5 and word.isdigit()):
             break
         if word.isdigit():
             if text.words[end - 1] not in _NUMBERED:
                 break
-        elif (end > first and end in where and word not in cue("school_generic")) or word in _ENDS or (word in cue("common") and word not in cue("school_generic")) or (written.isascii() and written[0].islower() and end > first \
-                and word not in _GENERIC) or (end > first and written.isascii() != text.words[end - 1].isascii() \
-                and not written.isascii()):
+        elif _ends_name(text, end, first, end in where):
             break
         end += 1
     return (start, end) if end > first else None
+
+
+def _ends_name(text: Text, at: int, first: int, is_place: bool) -> bool:
+    """Whether a word is no longer of a school's name that began at `first`."""
+    word, generic = text.words[at], text.words[at] in cue("school_generic")
+    written = text.text[text.found[at].start:text.found[at].end]
+    if word in _ENDS or (word in cue("common") and not generic):
+        return True
+    if at == first:
+        return False
+    small = written.isascii() and written[0].islower() and word not in _GENERIC
+    other_script = not written.isascii() and text.words[at - 1].isascii()
+    return (is_place and not generic) or small or other_script
 
 
 def _long_form(text: Text, at: int) -> int:
@@ -124,7 +131,8 @@ def _long_form(text: Text, at: int) -> int:
         return 0
     for length in (6, 5, 4, 3):
         some = text.words[at:at + length]
-        if len(some) == length and some[-1] in _SCHOOL and all(word in _KINDS for word in some[1:-1]):
+        if len(some) == length and some[-1] in _SCHOOL and all(
+                word in _KINDS for word in some[1:-1]):
             return length
     return 0
 

@@ -1,4 +1,5 @@
-"""What one task is: parts that belong together (`verify and report`) and the deadline that follows."""
+"""What one task is: parts that belong together (`verify and report`) and the deadline that
+follows."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace

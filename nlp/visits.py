@@ -1,7 +1,7 @@
 """What a report of a school visit tells: open or closed, teachers and students, what is missing.
 
-A report that comes in parts is read part by part: each carries its own figures. A figure that is not
-stated is None. The words are data: visits.json."""
+A report that comes in parts is read part by part: each carries its own figures. A figure that is
+not stated is None. The words are data: visits.json."""
 from __future__ import annotations
 
 import re
@@ -15,6 +15,8 @@ from nlp.figures import Figures, figures
 from nlp.phrases import Phrases, data
 from nlp.sentences import Text
 
+LOCKED = ("library", "science lab", "classrooms", "main gate", "windows")  # closed is not missing
+BROKEN = ("main gate", "windows", "all facilities")  # named where repairs are asked for
 REACH = 4  # words within which `no`, `not`, `nahi` speaks of a facility
 
 
@@ -54,8 +56,8 @@ def _facilities() -> Phrases:
 
 
 def visit(text: Text, school: bool, going_on: bool) -> Visit | None:
-    """The visit that a text reports, or None. `school`: it names one; `going_on`: its sender has just
-    begun a report, of which this may be a part."""
+    """The visit that a text reports, or None. `school`: it names one; `going_on`: its sender has
+    just begun a report, of which this may be a part."""
     if not len(text) or not (school or going_on or _generic(text)):
         return None
     if text.text[:9].casefold() == "forwarded" or any(one.question for one in text.sentences):
@@ -165,18 +167,17 @@ def missing_facilities(text: Text) -> tuple[str, ...]:
         after = text.words[item.end:min(end, item.end + REACH)]
         listed = number + 1 < len(found) and found[number + 1].start - item.end <= 2
         denied = any(word in known["lacking"] for word in (*before, *after)) or (
-            listed and result_lacks(text, found, number, known))
+            listed and _lacks(text, found, number, known))
         earlier = number > 0 and item.start - found[number - 1].end <= 2 and found[
             number - 1].name in result
-        if ((denied or (earlier and not set(after) & known["open"])) \
-                and item.name not in ("library", "science lab", "classrooms", "main gate", "windows") \
-                and item.name not in result) or (item.name in ("main gate", "windows", "all facilities") and "repair" in text.words \
-                and item.name not in result):
+        broken = item.name in BROKEN and "repair" in text.words
+        told = (denied or (earlier and not set(after) & known["open"])) and item.name not in LOCKED
+        if (told or broken) and item.name not in result:
             result.append(item.name)
     return tuple(result)
 
 
-def result_lacks(text: Text, found: list[Any], number: int, known: dict[str, Any]) -> bool:
+def _lacks(text: Text, found: list[Any], number: int, known: dict[str, Any]) -> bool:
     """Whether a list of facilities that begins at one ends with `nahi`: `pani, washroom nahi`."""
     last = number
     while last + 1 < len(found) and found[last + 1].start - found[last].end <= 2:
