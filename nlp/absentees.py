@@ -129,13 +129,14 @@ def _may_name(text: Text, at: int) -> bool:
 
 
 _SMALL = frozenset(fold.tokens(
-    "is was were are on at in since from for without and absent with of to bila but found also again "
-    "today still ghair hazir tha thi"))
+    "is was were are on at in since from for without and absent with of to bila but found "
+    "also again today still ghair hazir tha thi"))
 _BEING = frozenset(fold.tokens("tha thi hai hain تھا تھے ہیں"))
 _AWAY = frozenset(fold.tokens("karachi quetta dubai کراچی کوئٹہ"))
 _OTHER_WORDS = frozenset(fold.tokens(
-    "school students teachers absent present sanctioned enrolled register one two three four five none "
-    "سکول کھلا بند حاضر موجود بغیر اطلاع اجازت سے میں پر کی کا کے کو نے ہے ہیں تھے تھا تھی جن جو "
+    "school students teachers absent present sanctioned enrolled register one two three four "
+    "five none سکول کھلا بند حاضر موجود بغیر اطلاع اجازت سے میں پر کی کا کے کو نے ہے ہیں تھے "
+    "تھا تھی جن جو "
     "منظور شدہ منظورشدہ طلبہ طالبات چھٹی رخصت اساتذہ ٹیچرز ٹیچر دونوں تمام باقی غیر"))
 
 

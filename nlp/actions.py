@@ -1,5 +1,5 @@
-"""What is to be done, as a short English verb phrase. English is turned round; of Urdu the words that
-orders.json knows are translated and the rest is left as written."""
+"""What is to be done, as a short English verb phrase. English is turned round; of Urdu the words
+that orders.json knows are translated and the rest is left as written."""
 from __future__ import annotations
 
 import re

@@ -118,7 +118,8 @@ def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
             and not (word == "look" or (word == "ask" and following == "for")):
         return False
     if word in words("nouns_too") and (
-            set(text.words[at + 2:at + 4]) & {"ki", "ka", "ke", "ko", "se", "mein"} or following in participles() or following in words("participles")
+            set(text.words[at + 2:at + 4]) & {"ki", "ka", "ke", "ko", "se", "mein"}
+            or following in participles() or following in words("participles")
             or following in words("needs") or not following.isascii()
             or any(w in imperatives() or w in words("statement") for w in
                    text.words[at + 1:min(at + 4, sentence.end)])):

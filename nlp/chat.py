@@ -1,5 +1,5 @@
-"""What a group has said so far, as the readers of orders need it: the last messages, the schools that
-are known, and the directives that are still to be answered. Everything in it is bounded."""
+"""What a group has said so far, as the readers of orders need it: the last messages, the schools
+that are known, and the directives that are still to be answered. Everything in it is bounded."""
 from __future__ import annotations
 
 from collections import OrderedDict, deque
@@ -79,8 +79,8 @@ class Chat:
         return [given for given in self.given if given.message == message]
 
     def to(self, holder: Holder, at: datetime) -> list[Given]:
-        """The directives to a holder's post, or to a class that it is of, the latest first; not those
-        that the holder gave."""
+        """The directives to a holder's post, or to a class that it is of, the latest first; not
+        those that the holder gave."""
         return [given for given in reversed(self.given)
                 if given.sender != holder.person and at - given.at < LATE
                 and any(self.office.includes(title, holder) for title in given.directive.to)]

@@ -64,8 +64,8 @@ def _from_elsewhere(said: Said) -> bool:
 
 
 def _candidates(said: Said, chat: Chat) -> list[Given]:
-    """Open directives to the sender's post, of the quoted message when it gave any. A picture or file
-    without words that follows the sender's own answer belongs to that."""
+    """Open directives to the sender's post, of the quoted message when it gave any. A picture or
+    file without words that follows the sender's own answer belongs to that."""
     assert said.sender is not None
     person = said.sender.person
     told = chat.to(said.sender, said.message.at)
@@ -88,7 +88,7 @@ def _candidates(said: Said, chat: Chat) -> list[Given]:
 
 
 def _chosen(said: Said, chat: Chat, candidates: list[Given], state: str | None) -> Given | None:
-    """The directive that is answered: by its conversation, its words, and how lately it was given."""
+    """The directive that is answered: by its conversation, its words, and how late it was given."""
     best: tuple[float, Given] | None = None
     for given in candidates:
         score = _score(said, chat, given, state)
@@ -161,15 +161,16 @@ def _notes(said: Said) -> bool:
 
 
 def _fits(said: Said, given: Given, state: str | None) -> float:
-    """How the manner of an answer fits that of the order: papers to who wanted papers, an account to
-    who asked a question, a promise or a deed to who wanted a deed."""
+    """How the manner of an answer fits that of the order: papers to who wanted papers, an account
+    to who asked a question, a promise or a deed to who wanted a deed."""
     asked = given.directive.kind == "question"
     folded = said.text.words
     if said.message.kind in PAPERS:
         wanted = given.words & (_paper_words() if said.message.kind == "document" else
                                 _picture_words()) and "nobodi" not in given.words
         named = 0.8 if wanted and len(said.text) and said.message.kind == "document" else 0.0
-        return (0.8 if wanted else -0.2 if len(said.text) else -1.0) + named - (1.5 if asked else 0.0)
+        bare = -0.2 if len(said.text) else -1.0
+        return (0.8 if wanted else bare) + named - (1.5 if asked else 0.0)
     if asked:
         bare = len(folded) < 5 or (folded[0] in words("noted") and len(folded) < 9)
         return -0.4 if bare or _promise_only(folded) else 0.8

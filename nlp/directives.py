@@ -118,8 +118,8 @@ def _answers(said: Said, chat: Chat) -> bool:
 
 
 def late_demands(said: Said, chat: Chat, deadlines: tuple[Deadline, ...]) -> list[Ask]:
-    """Demands that only their deadline makes: `un ka abstract COB today`, `27th final`, and a list of
-    districts with a date."""
+    """Demands that only their deadline makes: `un ka abstract COB today`, `27th final`, and a list
+    of districts with a date."""
     text = said.text
     result = []
     for number, sentence in enumerate(text.sentences):
@@ -220,7 +220,7 @@ def _listed(ask: Ask, said: Said, chat: Chat) -> tuple[str, ...]:
 
 
 def _owing(said: Said, chat: Chat) -> tuple[str, ...]:
-    """`Budget demands of Sibi and Kohlu not received.`: the DEOs of districts that owe something."""
+    """`Budget demands of Sibi and Kohlu not received.`: the DEOs of those districts."""
     text = said.text
     for sentence in text.sentences:
         here = [one for one in said.named if sentence.start <= one.start < sentence.end]

@@ -79,8 +79,9 @@ def _numbers(text: Text, start: int, end: int) -> list[tuple[int, int]]:
 
 
 _NOT_COUNTED = frozenset(fold.tokens(
-    "am pm baje بجے st nd rd th january february march april may june july august september october "
-    "november december feet rooms room kamre kamray km days din mahine months years saal minute "
+    "am pm baje بجے st nd rd th january february march april may june july august september "
+    "october november december feet rooms room kamre kamray km days din mahine months years "
+    "saal minute "
     "minutes rs hazar thousand cartons consecutive دن ماہ کمرے فٹ کمروں سال اپریل مئی جون"))
 _ONE_TEACHER = frozenset(fold.tokens("teacher ustad ustani استاد ٹیچر معلم استانی"))
 _NOT_COUNTED_BEFORE = frozenset(fold.tokens("class no number ward bemis code since grade phase rs "

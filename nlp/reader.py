@@ -13,7 +13,7 @@ from nlp.districts import in_text, of_titles
 from nlp.named import Named, Names
 from nlp.office import Holder, Office
 from nlp.said import Findings, Message, Said
-from nlp.schools import School, schools
+from nlp.schools import School, codes_at_words, schools
 from nlp.sentences import Text, cut
 from nlp.visits import Visit, visit
 
@@ -90,8 +90,7 @@ class Reader:
     def _coded(self, text: Text) -> tuple[School, ...]:
         """`Killi Sumalani ka BEMIS 09331 hai`: a school that is known, without GBPS, with its
         code."""
-        from nlp.schools import _codes_at
-        codes = _codes_at(text)
+        codes = codes_at_words(text)
         if len(codes) != 1:
             return ()
         for key, (name, _, district) in reversed(self.chat.schools.items()):

@@ -17,7 +17,8 @@ TALK = timedelta(hours=4)
 # Those who carry out orders in a district. Whoever else reports (monitors, heads, the press) has
 # told what is wrong, and another is to put it right.
 LINE = frozenset({"DEO", "DC", "DOE(F)", "DOE(M)", "DDOE", "DDOE(F)", "DDOE(M)", "Commissioner",
-                  "AC", "ADC", "Director", "Director (Schools)", "Secretary", "Additional Secretary"})
+                  "AC", "ADC", "Director", "Director (Schools)", "Secretary",
+                  "Additional Secretary"})
 
 
 def unnamed(ask: Ask, said: Said, chat: Chat) -> tuple[tuple[str, ...], str]:

@@ -21,6 +21,7 @@ _GOVT = frozenset(fold.tokens("govt government گورنمنٹ سرکاری"))
 _KINDS = frozenset(fold.tokens("boys girls boy girl primary middle high higher secondary community "
                                "model بوائز گرلز پرائمری مڈل ہائی ہائیر ہائر سیکنڈری ماڈل کمیونٹی"))
 _SCHOOL = frozenset(fold.tokens("school سکول اسکول"))
+_MONEY = frozenset(fold.tokens("rs rupees rupay rupaye pkr no روپے students bachay"))
 _CODE_WORDS = frozenset(fold.tokens("bemis bmis emis code بیمس کوڈ بی ایم آئی ایس"))
 
 CODE = re.compile(r"\d{5}")
@@ -66,7 +67,7 @@ def schools(text: Text, places: Iterable[tuple[int, int, str]]) -> tuple[School,
     the only one of the text. `places`: first word, word after the last, district."""
     where = {start: (end, district) for start, end, district in places}
     found = [name for at in range(len(text)) if (name := _school_at(text, at, where))]
-    codes_at = _codes_at(text)
+    codes_at = codes_at_words(text, frozenset(end for _, end in found))
     result = []
     for number, (start, end) in enumerate(found):
         stop = found[number + 1][0] if number + 1 < len(found) else len(text)
@@ -137,8 +138,9 @@ def _long_form(text: Text, at: int) -> int:
     return 0
 
 
-def _codes_at(text: Text) -> dict[int, str]:
-    """Word → code: five digits, or four after `BEMIS`, which lost their zero."""
+def codes_at_words(text: Text, ends: frozenset[int] = frozenset()) -> dict[int, str]:
+    """Word → code: five digits, or four after `BEMIS`, which lost their zero. `ends`: words after
+    schools' names; five digits that follow soon are a code whatever their first."""
     result = {}
     for at, word in enumerate(text.words):
         if not word.isdigit() or (re.search(r"[-/\d.]$", text.gaps[at]) and at and text.gaps[
@@ -146,8 +148,9 @@ def _codes_at(text: Text) -> dict[int, str]:
             continue
         named = any(text.at(at - n) in _CODE_WORDS for n in (1, 2, 3))
         after = text.gaps[at + 1] if at + 1 < len(text.gaps) else ""
-        if (len(word) == 5 and (word[0] in "01" or named) and text.at(at - 1) not in ("rs", "no")) \
-                or (len(word) == 5 and named):
+        money = text.at(at - 1) in _MONEY or text.at(at + 1) in _MONEY
+        close = word[0] in "01" or any(at - end in (0, 1, 2) for end in ends)
+        if len(word) == 5 and (named or (close and not money)):
             result[at] = word
         elif len(word) == 4 and named and not after.startswith(("-", "/")):
             result[at] = word.zfill(5)

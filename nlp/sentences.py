@@ -9,8 +9,8 @@ from archive import fold
 LONGEST = 4000  # characters that are read, a quarter of them at the end
 MOST_WORDS = 500
 _END = re.compile(r"[\n!?؟۔;؛]|\.(?=\s|$)|\.\.|\.$")
-_ABBREVIATIONS = frozenset(fold.tokens("mr mrs ms dr no nos rs addl add st i e a p dy distt secy m s r "
-                                       "engr prof asst vs viz vide"))
+_ABBREVIATIONS = frozenset(fold.tokens("mr mrs ms dr no nos rs addl add st i e a p dy distt secy m "
+                                       "s r engr prof asst vs viz vide"))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-"""Directives, answers, schools, districts and visits: what Daftar reads in the chats of a corpus, and
-how that is scored against the gold. Each measure is defined in docs/reading.md."""
+"""Directives, answers, schools, districts and visits: what Daftar reads in the chats of a corpus,
+and how that is scored against the gold. Each measure is defined in docs/reading.md."""
 from __future__ import annotations
 
 from collections import Counter
@@ -23,8 +23,8 @@ Labels = dict[str, dict[str, Label]]  # chat -> message -> labels in the gold's 
 
 def predict(corpus: Corpus, chat: list[Said], roots: dict[str, str | None],
             quotes: bool = True) -> dict[str, Label]:
-    """What is read in a chat, strictly in the order sent; `roots` are the threads as placed. Without
-    `quotes` the messages do not say what they quote."""
+    """What is read in a chat, strictly in the order sent; `roots` are the threads as placed.
+    Without `quotes` the messages do not say what they quote."""
     result: dict[str, Label] = {}
     reader: Reader | None = None
     day: date | None = None
