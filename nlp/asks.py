@@ -68,7 +68,7 @@ def _sentence(text: Text, sentence: Sentence, named: list[Named], current: tuple
         current = tuple(inside[-1]) if inside else current
         to = () if anchor.generic and not inside else current
         result.append(Ask(anchor.kind, start, end, anchor.at, anchor.verb, to, number,
-                          _negated(text, anchor)))
+                          _negated(text, sentence, anchor)))
     if not anchors:
         if spoken:
             current = tuple(spoken[-1])
@@ -191,9 +191,9 @@ def _owes(text: Text, sentence: Sentence, start: int, end: int) -> bool:
         set(text.words[end:sentence.end]) & words("negative"))
 
 
-def _negated(text: Text, anchor: Anchor) -> bool:
-    return text.at(anchor.at - 1) in words("negative") or text.at(anchor.at - 2) in (
-        words("negative") | {"nobody", "none"})
+def _negated(text: Text, sentence: Sentence, anchor: Anchor) -> bool:
+    near = text.words[max(sentence.start, anchor.at - 2):anchor.at]
+    return bool(set(near) & (words("negative") | {"nobody", "none"}))
 
 
 def _bounds(text: Text, sentence: Sentence, anchors: list[Anchor],

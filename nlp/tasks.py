@@ -66,7 +66,9 @@ def _one_task(last: Order, order: Order, said: Said) -> bool:
             return True
         if two.kind == "question":
             return not set(first) & words("wh") or (len(inside) <= 4 and len(first) <= 4)
-        return (bool(set(first) & words("which")) and len(first) <= 4) or (
+        counted = bool({"many", "kitne", "kitni", "کتنے", "کتنی"} & set(first)) and bool(
+            set(inside) & {"list", "lists", "names", "details", "fehrist", "فہرست", "نام"})
+        return counted or (bool(set(first) & words("which")) and len(first) <= 4) or (
             two.kind == "need" and "about" in first)
     if two.kind == "question":
         return one.kind == "need" and len(inside) <= 5
@@ -76,8 +78,12 @@ def _one_task(last: Order, order: Order, said: Said) -> bool:
     if one.sentence != two.sentence:
         return _refines(text, last, order)
     timed = bool(last.deadline and last.deadline.due), bool(order.deadline and order.deadline.due)
-    if _reports(text, two) and not (timed[0] and (timed[1] or two.verb in words("carry_verbs"))):
+    shows = bool(set(inside) & words("evidence"))
+    if (_reports(text, two) or (shows and two.verb in words("carry_verbs"))) and not (
+            timed[0] and (timed[1] or (two.verb in words("carry_verbs") and not shows))):
         return True
+    if not timed[0] and two.verb in words("carry_verbs") and set(inside[:6]) & words("thereof"):
+        return True  # `call both and submit their reply`
     if timed[0] or (two.negated != one.negated and one.kind != "do"):
         return False
     if one.verb in ("inform", "let", "ensure", "note") and two.kind == "passive" \

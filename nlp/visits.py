@@ -167,7 +167,7 @@ def missing_facilities(text: Text) -> tuple[str, ...]:
         after = text.words[item.end:min(end, item.end + REACH)]
         listed = number + 1 < len(found) and found[number + 1].start - item.end <= 2
         denied = any(word in known["lacking"] for word in (*before, *after)) or (
-            listed and _lacks(text, found, number, known))
+            listed and _lacks(text, found, number, known)) or _under_missing(text, item.start)
         earlier = number > 0 and item.start - found[number - 1].end <= 2 and found[
             number - 1].name in result
         broken = item.name in BROKEN and "repair" in text.words
@@ -175,6 +175,15 @@ def missing_facilities(text: Text) -> tuple[str, ...]:
         if (told or broken) and item.name not in result:
             result.append(item.name)
     return tuple(result)
+
+
+def _under_missing(text: Text, at: int) -> bool:
+    """Whether a word stands in a list that begins with `Missing:`."""
+    while at > 0 and not re.search(r"[.۔\n;]", text.gaps[at]):
+        if ":" in text.gaps[at]:
+            return text.words[at - 1] in lists()["lacking"] or text.at(at - 2) == "missing"
+        at -= 1
+    return False
 
 
 def _lacks(text: Text, found: list[Any], number: int, known: dict[str, Any]) -> bool:
