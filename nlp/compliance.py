@@ -6,12 +6,13 @@ from datetime import timedelta
 from functools import cache
 
 from nlp.chat import Chat, Given
-from nlp.lexicon import has, words
+from nlp.lexicon import has, participles, words
 from nlp.reading import stem
 from nlp.said import Answer, Directive, Said
 
 SHORT = 8  # words of a bare acknowledgement
 LIVE = timedelta(hours=34)  # an unquoted word of thanks or assent is to an order of so long ago
+ALIKE = 6  # letters by which words are compared: inquire, inquiry
 SAME_BREATH = timedelta(minutes=3)
 PAPERS = frozenset({"image", "document", "video", "audio", "location"})
 
@@ -79,7 +80,7 @@ def _candidates(said: Said, chat: Chat) -> list[Given]:
     elif said.message.kind in PAPERS and not len(said.text):
         wanted = _paper_words() if said.message.kind == "document" else _picture_words()
         mine = [given for given in mine if given.words & wanted
-                and given.directive.kind != "question"]
+                and given.directive.kind != "question" and given.states.get(person) != "refused"]
         last = next((other for other in chat.before(said, 3) if other.sender == said.sender), None)
         if last and len(last.text) and said.message.at - last.message.at < SAME_BREATH \
                 and chat.answers.get(last.message.id) == "done":
@@ -120,7 +121,7 @@ def _score(said: Said, chat: Chat, given: Given, state: str | None) -> float:
         score -= 0.5
     if {"complied", "compliance"} & set(said.text.words) and state == "done":
         score += 2.6 if before == "acknowledged" else 1.2
-    if len(said.schools) > 1 and given.words & {"school", "bemi", "bemis", "plan"}:
+    if len(said.schools) > 1 and given.words & {"bemi", "bemis", "plan"}:
         score += 0.8
     return score + _fits(said, given, state)
 
@@ -142,7 +143,7 @@ def _floor(said: Said, given: Given, state: str | None) -> float:
     if state is None:
         troubled = bool(set(said.text.words) & words("trouble"))
         floor += 1.2 if _direct(given) else 4.0 if troubled or not (
-            given.words & words("data_wanted")) else 1.0
+            given.words & _data_words()) else 1.0
     if age > LIVE and not (content(said) & given.words) and not quoted:
         floor += 0.7 if state == "done" else 1.2
     if said.message.kind in PAPERS and not len(said.text):
@@ -167,16 +168,18 @@ def _fits(said: Said, given: Given, state: str | None) -> float:
     folded = said.text.words
     if said.message.kind in PAPERS:
         wanted = given.words & (_paper_words() if said.message.kind == "document" else
-                                _picture_words()) and "nobodi" not in given.words
+                                _picture_words()) and not given.words & {"nobodi", "nobody"}
         named = 0.8 if wanted and len(said.text) and said.message.kind == "document" else 0.0
         bare = -0.2 if len(said.text) else -1.0
         return (0.8 if wanted else bare) + named - (1.5 if asked else 0.0)
     if asked:
+        if _handed_in(folded[:5]):
+            return -0.2
         bare = len(folded) < 5 or (folded[0] in words("noted") and len(folded) < 9)
         return -0.4 if bare or _promise_only(folded) else 0.8
     if folded and folded[0] in words("noted") and any(
             len(word) > 6 and word.isdigit() for word in folded):
-        return 0.8 if given.words & words("data_wanted") else 0.0
+        return 0.8 if given.words & _data_words() else 0.0
     return 0.3 if state in ("acknowledged", "in_progress", "refused") else 0.0
 
 
@@ -186,18 +189,24 @@ def _promise_only(folded: list[str]) -> bool:
 
 @cache
 def _paper_words() -> frozenset[str]:
-    return frozenset(map(_stem, words("papers"))) | words("papers")
+    return frozenset(map(_stem, words("papers")))
+
+
+@cache
+def _data_words() -> frozenset[str]:
+    return frozenset(map(_stem, words("data_wanted"))) - {""} | words("data_wanted")
 
 
 @cache
 def _picture_words() -> frozenset[str]:
-    return frozenset(map(_stem, words("pictures"))) | words("pictures")
+    return frozenset(map(_stem, words("pictures")))
 
 
 def _stem(word: str) -> str:
     """As nlp.reading stems, with `salary` and `salaries` alike; what is too common is kept."""
+    word = participles().get(word, word)
     found = stem(word) or (_singular(word) if _singular(word) in _wanted_words() else "")
-    return found[:-1] + "i" if found.endswith("y") else found
+    return (found[:-1] + "i" if found.endswith("y") else found)[:ALIKE]
 
 
 def _singular(word: str) -> str:
@@ -211,14 +220,19 @@ def _wanted_words() -> frozenset[str]:
 
 def content(said: Said) -> frozenset[str]:
     """The telling words of a message, stemmed, with schools' codes."""
-    return frozenset({_stem(word) for word in said.text.words} - {""}) - words("weak_words")
+    return frozenset({_stem(word) for word in said.text.words} - {""}) - _weak_words()
 
 
 def words_of(said: Said, start: int, end: int, action: str) -> frozenset[str]:
     """The telling words of a part of a message (characters) and of the action read in it."""
     inside = {_stem(word.folded) for word in said.text.found if start <= word.start < end}
     inside |= {_stem(word) for word in re.findall(r"[a-z]+", action.casefold())}
-    return frozenset(inside - {""}) - words("weak_words")
+    return frozenset(inside - {""}) - _weak_words()
+
+
+@cache
+def _weak_words() -> frozenset[str]:
+    return words("weak_words") | frozenset(_stem(word) for word in words("weak_words"))
 
 
 def _only_asks(said: Said) -> bool:
@@ -244,13 +258,17 @@ def state_of(said: Said) -> tuple[str | None, str]:
         return "done", "a number is given"
     if _promise_leads(folded) and has("refused", folded) < 0:
         return "acknowledged", "the sender promises it"
-    if noted and len(folded) <= 4 and has("done", folded) < 0:
+    noting = bool({"note", "noted", "نوٹ"} & set(folded))
+    if noted and len(folded) <= 4 and has("done", folded) < 0 and (
+            noting or not _finished(folded)):
         return "acknowledged", "the sender has noted it"
     if has("refused", folded) >= 0 and not papers and folded[0] not in words("well_noted"):
         return "refused", "the sender says that it cannot be done"
     done = _done(said)
     doing = has("doing", folded) >= 0 or _is_doing(folded)
     promised = has("promised", folded) >= 0 or _promises(folded)
+    if _handed_in(folded[:4]) and has("partly", folded) < 0:
+        return "done", "the words say that it is done"
     if has("begun", folded) >= 0 or has("partly", folded) >= 0 or (
             done and doing and not promised and has("doing_strong", folded) >= 0 and not papers):
         return "in_progress", "it is begun or done in part"
@@ -267,12 +285,18 @@ def state_of(said: Said) -> tuple[str | None, str]:
     return None, ""
 
 
+def _handed_in(first: list[str]) -> bool:
+    """Whether an answer begins with `sent`, `submitted`, not with `being sent`."""
+    return has("handed_in", first) >= 0 and not set(first) & {"being", "be", "not", "to", "will"}
+
+
 def _done(said: Said) -> bool:
     folded = said.text.words
     at = has("done", folded)
     while at >= 0:
         near = folded[max(0, at - 3):at]
-        if not set(near) & {"not", "will", "be", "nahi", "نہیں", "being", "is", "to", "when"} \
+        later = set(folded[at + 1:at + 6]) & words("future")
+        if not later and not set(near) & {"not", "will", "be", "nahi", "نہیں", "being", "is", "to", "when"} \
                 or set(near) & {"has", "have", "been"}:
             return True
         following = has("done", folded, at + 1)
@@ -314,7 +338,7 @@ def _promises(folded: list[str]) -> bool:
         if word in words("promise_words"):
             return True
         if len(word) > 3 and word.endswith(("unga", "ungi", "enge", "oonga", "oongi", "ونگا",
-                                           "ونگی", "ینگے")):
+                                           "ونگی", "ینگے", "وگی", "وگا", "hogi", "hoga")):
             return True
         if word in ("گا", "گی", "گے") and at:
             return True
@@ -332,6 +356,8 @@ def _unsaid(said: Said, chosen: Given) -> str | None:
         return "done"
     if len(said.text) <= SHORT and any(word.isdigit() for word in said.text.words):
         return "done"
-    if content(said) & chosen.words and not _asks_back(said):
+    told = bool({"hai", "hain", "ہے", "ہیں", "is", "are"} & set(said.text.words))
+    data = bool(chosen.words & _data_words()) and not _direct(chosen)
+    if content(said) & chosen.words and not _asks_back(said) and (data or not told):
         return "done"
     return "in_progress" if not _asks_back(said) and len(said.text) > 3 else None

@@ -27,7 +27,14 @@ def answer(text: str, order: str = ORDER, kind: str = "text", person: str = "deo
     ("Sir pay band kar di hai", "done"), ("رپورٹ ارسال کر دی ہے", "done"),
     ("تنخواہ بند کر دی گئی ہے", "done"),
     ("Sir ye mere ikhtiar mein nahi, maazrat", "refused"), ("Not possible sir", "refused"),
-    ("معذرت، یہ ممکن نہیں", "refused"),
+    ("معذرت، یہ ممکن نہیں", "refused"), ("Sir I am unable to do it", "refused"),
+    ("sir ye DOEF ka kaam hai mera nahi", "refused"), ("سر میں یہ نہیں کر سکتا", "refused"),
+    ("سر کل تک مکمل ہو جائے گا", "acknowledged"), ("حکم کی تعمیل ہوگی سر", "acknowledged"),
+    ("ji sir ho jayega", "acknowledged"), ("سر کر دیں گے", "acknowledged"),
+    ("Sir half done, rest by tomorrow", "in_progress"), ("Sir under process", "in_progress"),
+    ("سر ٹیم روانہ کر دی ہے", "in_progress"), ("team ja rahi hai sir", "in_progress"),
+    ("Pay stopped and report emailed", "done"), ("Sir report jama kara di", "done"),
+    ("جی سر بھیج دی", "done"), ("سر عملدرآمد ہو گیا ہے", "done"),
 ])
 def test_states(text: str, state: str) -> None:
     found = answer(text)
