@@ -47,6 +47,8 @@ def _here(text: Text, at: int) -> bool:
 def _after(text: Text, at: int) -> tuple[list[str], int]:
     """Names in the list that follows: `Absent: A, B and C`."""
     gap = text.gaps[at + 1] if at + 1 < len(text) else "."
+    if text.at(at + 1).isdigit() and at + 2 < len(text) and "(" in text.gaps[at + 2]:
+        at, gap = at + 1, " "  # `absent 2 (Noor Ahmad, Zia)`
     if at + 1 >= len(text) or _CLOSE.search(gap):
         return [], 0
     stop = at + 1
@@ -137,7 +139,7 @@ _OTHER_WORDS = frozenset(fold.tokens(
     "school students teachers absent present sanctioned enrolled register one two three four "
     "five none سکول کھلا بند حاضر موجود بغیر اطلاع اجازت سے میں پر کی کا کے کو نے ہے ہیں تھے "
     "تھا تھی جن جو "
-    "منظور شدہ منظورشدہ طلبہ طالبات چھٹی رخصت اساتذہ ٹیچرز ٹیچر دونوں تمام باقی غیر"))
+    "منظور شدہ منظورشدہ طلبہ طالبات چھٹی رخصت اساتذہ ٹیچرز ٹیچر دونوں تمام باقی غیر جبکہ"))
 
 
 def _elsewhere(text: Text) -> list[str]:

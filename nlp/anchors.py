@@ -107,6 +107,10 @@ def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
     """Whether a word at the head of a clause is a verb there: `report by Friday`, not `report
     attached`."""
     word, following = text.words[at], text.at(at + 1)
+    if at > sentence.start and text.at(at - 1) in words("articles"):
+        return False
+    if word == "find" and following in ("attached", "enclosed", "below", "herewith", "the"):
+        return False
     if at + 1 >= sentence.end:
         return at > sentence.start and (word not in words("nouns_too")
                                         or text.at(at - 1) in words("polite"))
@@ -135,11 +139,13 @@ def _modal(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | 
     word = text.words[at]
     nxt = at + 1
     while text.at(nxt) in ("not", "also", "kindly", "please", "pl", "plz", "immediately", "then",
-                           "personally", "now", "always", "strictly", "only", "never", "all"):
+                           "personally", "now", "always", "strictly", "only", "never", "all") \
+            or (text.at(nxt).endswith("ly") and text.at(nxt) not in words("verbs")):
         nxt += 1
     if nxt >= sentence.end:
         return None
-    told = any(0 <= at - end <= 2 for end in ends)
+    told = any(0 <= at - end <= 2 or (end < at and text.at(end) in ("who", "whose"))
+               for end in ends)
     subject = text.words[sentence.start:at]
     generic = bool(set(subject) & words("generic")) and not told and not set(subject[:2]) & {
         "i", "we"}
@@ -218,6 +224,8 @@ def _urdu(text: Text, sentence: Sentence, at: int) -> Anchor | None:
             or text.at(at - 1).endswith(("ا", "ی", "ے", "ya", "yi", "ye", "ai", "wae"))) \
             and text.at(at - 1) not in words("negative"):
         return Anchor(at, "passive", word, english=False)
+    if word in ("intezar", "intizar", "intzar", "انتظار") and text.at(at - 1) in ("ka", "کا"):
+        return Anchor(at, "need", word, english=False)
     if word in words("should_urdu") and not (not last and following in words("after_stops")) \
             and set(before) & (words("demands") | {"mujhe", "مجھے", "hamein"}) \
             and not before[-1].endswith(("na", "ne", "ni", "نا", "نے", "نی")):

@@ -162,6 +162,13 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
             set(near) & {"kaha", "کہا"} and set(near) & {"jata", "jati", "جاتا", "جاتی"})
     if set(near[:3]) & words("bound") and after not in ("has", "had", "was", "were"):
         return True
+    needed = any(one.kind == "need" and one.at > end for one in anchors)
+    if after in ("who", "whose") and any(one.at > end for one in anchors):
+        return True
+    if needed and after in ("ki", "ka", "کی", "کا") and opens(text, sentence, start):
+        return True
+    if end >= sentence.end and any(one.kind == "need" for one in anchors):
+        return True
     if after in words("possessive"):
         return False
     if any(anchor.at == end or (anchor.at - end <= 3 and after in (

@@ -296,11 +296,10 @@ def _done(said: Said) -> bool:
     while at >= 0:
         near = folded[max(0, at - 3):at]
         later = set(folded[at + 1:at + 6]) & words("future")
-        if not later and not set(near) & {"not", "will", "be", "nahi", "نہیں", "being", "is", "to", "when"} \
-                or set(near) & {"has", "have", "been"}:
+        denied = set(near) & words("before_done")
+        if not later and (not denied or set(near) & {"has", "have", "been"}):
             return True
-        following = has("done", folded, at + 1)
-        at = following
+        at = has("done", folded, at + 1)
     return _finished(folded)
 
 

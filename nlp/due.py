@@ -235,7 +235,8 @@ def _every_else(words: Words, at: int) -> bool:
     word, following = words.words[at], words.words[at + 1]
     return (word in ("roz", "روز") and at > 0 and words.number(at - 1) is not None) or (
         word in ("har", "ہر") and following in ("surat", "haal", "qeemat", "صورت", "حال")) \
-        or following in ("school", "district", "deo", "dmc", "one")
+        or following in ("school", "district", "deo", "dmc", "one") \
+        or (word == "each" and following in ("by", "before", "within", "latest", "till"))
 
 
 def _possessive(words: Words, moment: Moment) -> bool:

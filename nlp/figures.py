@@ -117,7 +117,7 @@ def _read(text: Text, clause: _Clause, topic: str, got: dict[str, int]) -> str:
     teachers = any(word in known["teachers"] or word in known["sanctioned"] for word in some)
     numbers = list(clause.numbers)
     pair = _pair(text, clause, numbers)
-    if pair:
+    while pair:
         kind = "students" if students and not teachers else "teachers" if teachers else (
             topic or "students")
         if kind == "teachers" and "present" in got and "sanctioned" in got:
@@ -125,7 +125,10 @@ def _read(text: Text, clause: _Clause, topic: str, got: dict[str, int]) -> str:
         if students and teachers:
             kind = _closest(text, pair[2], known)
         _set(got, kind, pair[0], pair[1])
-        return kind
+        numbers = [one for one in numbers if one[0] > pair[3]]
+        pair = _pair(text, clause, numbers)
+        if not pair:
+            return kind
     mixed = students and teachers
     leads = bool(numbers) and text.at(numbers[0][0] - 1) in (
         known["sanctioned"] | known["present"] | known["enrolled"])
@@ -144,18 +147,18 @@ def _read(text: Text, clause: _Clause, topic: str, got: dict[str, int]) -> str:
 
 
 def _pair(text: Text, clause: _Clause, numbers: list[tuple[int, int]]
-          ) -> tuple[int, int, int] | None:
-    """(present, of how many, place) of `8/11`, `44 out of 61`, `12 میں سے 9`, `28 35 mein se`."""
+          ) -> tuple[int, int, int, int] | None:
+    """(present, of how many, place, last place) of `8/11`, `44 out of 61`, `12 میں سے 9`, `28 35 mein se`."""
     for (one, first), (two, second) in itertools.pairwise(numbers):
         between = text.words[one + 1:two]
         if not between and "/" in text.gaps[two]:
-            return (first, second, one) if first <= second else None
+            return (first, second, one, two) if first <= second else None
         if _from(text, one + 1) or _from(text, one + 2):
-            return (second, first, two) if second <= first else None
+            return (second, first, two, two) if second <= first else None
         if ("of" in between or "out" in between) and len(between) <= 5:
-            return (first, second, one) if first <= second else None
+            return (first, second, one, two) if first <= second else None
         if _from(text, two + 1) and len(between) <= 4:
-            return (first, second, one) if first <= second else None
+            return (first, second, one, two) if first <= second else None
     return None
 
 
@@ -176,6 +179,8 @@ def _set(got: dict[str, int], kind: str, present: int, total: int) -> None:
 def _closest(text: Text, place: int, known: dict[str, Any]) -> str:
     """Whether a number is nearer to a word for teachers or for students; a word after it counts."""
     best, kind = 99, "teachers"
+    if text.at(place - 1) in known["students"]:
+        return "students"
     for at in range(max(0, place - 4), min(len(text), place + 5)):
         word = text.words[at]
         distance = (at - place) if at > place else (place - at) * 2

@@ -27,8 +27,9 @@ def joined(orders: list[Order], said: Said) -> list[Order]:
     result: list[Order] = []
     for order in orders:
         last = result[-1] if result else None
-        if last and order.ask.verb in ("note", "ensure") and last.ask.kind == "passive" \
-                and last.ask.sentence == order.ask.sentence and order.to != last.to:
+        if last and order.to != last.to and _takes_note(said.text, order.ask) and (
+                not last.ask.to or (last.ask.kind == "passive"
+                                    and last.ask.sentence == order.ask.sentence)):
             result[-1] = replace(last, to=order.to, end=order.end)  # `…, Ambreen pl note`
             continue
         if last and last.to == order.to and _one_task(last, order, said):
@@ -51,6 +52,13 @@ def joined(orders: list[Order], said: Said) -> list[Order]:
             order = replace(order, deadline=last.deadline)
         result.append(order)
     return result
+
+
+def _takes_note(text: Text, ask: Ask) -> bool:
+    """`Ambreen pl note`, `ڈائریکٹر سکولز نوٹ کر لیں`: what stands before is for them."""
+    inside = text.words[ask.start:ask.end]
+    return bool({"note", "نوٹ"} & set(inside)) and len(inside) <= 8 or ask.verb == "ensure" \
+        and len(inside) <= 4
 
 
 def _leads(last: Order, order: Order, said: Said) -> bool:

@@ -120,6 +120,8 @@ def _corrected(text: Text, found: Figures, names: tuple[str, ...], others: int) 
         present = 0
     if present is None and found.sanctioned is not None and _closed_at(text):
         present = 0
+    if _closed_at(text) and found.students and found.enrolled is None:
+        return Figures(found.sanctioned, present, found.students, None)
     return Figures(found.sanctioned, present, found.enrolled, found.students)
 
 

@@ -28,7 +28,8 @@ def test_a_report_in_roman_urdu() -> None:
 
 def test_a_report_in_urdu() -> None:
     assert visit("GGPS Tora ژوب بیمس ۰۴۲۲۲۔ سکول بند تھا۔ منظور شدہ اساتذہ 2، دونوں "
-                 "غیر حاضر۔ طالبات 30 میں سے 0۔ پانی نہیں ہے") == Visit(False, 2, 0, (), 30, 0, ("water",), None)
+                 "غیر حاضر۔ طالبات 30 میں سے 0۔ پانی نہیں ہے") == Visit(
+        False, 2, 0, (), 30, 0, ("water",), None)
 
 
 def test_parts_carry_their_own_figures() -> None:
