@@ -80,6 +80,8 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
         found = _modal(text, sentence, at, ends)
         if found:
             return found
+    if word == "be" and at in ends and not _participle(text, at + 1):
+        return Anchor(at, "do", word)
     if word == "be" and text.at(at - 1) not in words("before_be"):
         verb = _participle(text, at + 1)
         if verb:
@@ -89,7 +91,8 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
     if word in ("need", "want", "require") and text.at(at - 1) in ("i", "we") and ends \
             and following != "to":
         return Anchor(at, "need", word)
-    if word == "not" and following in ("received", "yet") and ends:
+    if word == "not" and following in ("received", "yet") and (ends or (
+            sentence.end - sentence.start <= 10 and "i" not in text.words[sentence.start:at])):
         return Anchor(at, "need", "received")
     if word in participles() and before and before[-1].kind == "passive" and _ends(
             text, sentence, at) and set(text.words[before[-1].at:at]) & words("connect"):
@@ -292,7 +295,7 @@ def _forbids(text: Text, sentence: Sentence, at: int, closed: bool) -> bool:
     """`کوئی استاد سٹیشن نہ چھوڑے`, `koi chutti na kare`."""
     word = text.words[at]
     return closed and text.at(at - 1) in ("na", "نہ", "mat") and word.endswith(("e", "ے", "y")) \
-        and bool({"koi", "کوئی", "کوی", "kisi", "کسی"} & set(text.words[sentence.start:at]))
+        and bool(words("any") & set(text.words[sentence.start:at]))
 
 
 def opens(text: Text, sentence: Sentence, start: int) -> bool:

@@ -142,6 +142,9 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
     if text.at(start - 1) == "by" and any(one.kind == "passive" and one.at < start
                                           for one in anchors):
         return True
+    if group[0].kind == "people" and text.at(start) in words("those_who") and any(
+            one.at > end for one in anchors):
+        return True
     if text.at(start - 1) in words("those_who") and any(one.at > end for one in anchors):
         return True
     if not anchors and end >= sentence.end and end - sentence.start <= 8 and text.at(start - 1) in (
@@ -169,6 +172,13 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
         return True
     if end >= sentence.end and any(one.kind == "need" for one in anchors):
         return True
+    subject = end
+    while text.at(subject) in words("fillers"):
+        subject += 1
+    if text.at(subject) in words("modals") | {"will"} \
+            and text.at(subject + 1) in ("be", "also") and any(
+            one.kind == "passive" and subject < one.at <= subject + 3 for one in anchors):
+        return False  # `DDOs should also be informed`
     if after in words("possessive"):
         return False
     if any(anchor.at == end or (anchor.at - end <= 3 and after in (

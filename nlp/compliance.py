@@ -322,7 +322,7 @@ def _is_doing(folded: list[str]) -> bool:
     for at, word in enumerate(folded):
         if word in words("going_on") and not set(folded[max(0, at - 2):at]) & {"nahi", "نہیں"}:
             return True
-        if word == "being" and at and folded[at - 1] in ("is", "are"):
+        if word == "being":
             return True
         if word.isascii() and len(word) > 5 and word.endswith("ing") and word not in words(
                 "not_doing") and (at <= 2 or folded[at - 1] in ("am", "is", "are", "already", "now",

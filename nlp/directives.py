@@ -72,6 +72,8 @@ def _order(ask: Ask, said: Said, chat: Chat, sender: Holder, deadlines: tuple[De
             set(text.words[ask.start:ask.end]) & (words("polite") | {"required"})) \
             and not _shows_cause(text, ask):
         return None
+    if ask.verb == "received" and not ask.to and not said.message.quote:
+        return None  # `Books not received`: told to nobody
     if not ask.to and (_looks_up(said, chat) or (ask.kind == "demand" and _answers(said, chat))):
         return None
     if has("suggestions", text.words, ask.start, ask.end) >= 0 or _only_praise(text, ask) \

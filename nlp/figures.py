@@ -148,7 +148,8 @@ def _read(text: Text, clause: _Clause, topic: str, got: dict[str, int]) -> str:
 
 def _pair(text: Text, clause: _Clause, numbers: list[tuple[int, int]]
           ) -> tuple[int, int, int, int] | None:
-    """(present, of how many, place, last place) of `8/11`, `44 out of 61`, `12 میں سے 9`, `28 35 mein se`."""
+    """(present, of how many, place, last place) of `8/11`, `44 out of 61`, `12 میں سے 9`, `28
+    bachay 35 mein se`."""
     for (one, first), (two, second) in itertools.pairwise(numbers):
         between = text.words[one + 1:two]
         if not between and "/" in text.gaps[two]:
@@ -252,7 +253,7 @@ def _somebody(text: Text, clause: _Clause, got: dict[str, int]) -> None:
         if set(some) & known["both"] or "all" in some or "تمام" in some:
             got.setdefault("present", 0)
         return
-    if {"none", "nobody", "koi", "کوئی", "no"} & set(some) and set(some) & (
+    if (known["none"] | {"no"}) & set(some) and set(some) & (
             known["present"] | {"nahi", "نہیں", "not", "came"}):
         got.setdefault("present", 0)
     elif set(some) & known["present"] and set(some) & _ONE_TEACHER:

@@ -43,9 +43,10 @@ def joined(orders: list[Order], said: Said) -> list[Order]:
                 keep = last
             result[-1] = replace(last, ask=replace(
                 last.ask, kind=kind, end=order.ask.end,
-                at=keep.ask.at if last.ask.kind == "question" else last.ask.at,
+                at=keep.ask.at if last.ask.kind in ("question", "need") else last.ask.at,
                 start=keep.ask.start if last.ask.kind == "question" else last.ask.start,
-                verb=last.ask.verb or order.ask.verb,
+                verb=order.ask.verb if last.ask.kind == "need" and order.ask.kind == "do"
+                else last.ask.verb or order.ask.verb,
                 sentence=order.ask.sentence), deadline=deadline, end=order.end)
             continue
         if last and order.deadline is None and _at_the_same(order, said):
@@ -57,12 +58,12 @@ def joined(orders: list[Order], said: Said) -> list[Order]:
 def _takes_note(text: Text, ask: Ask) -> bool:
     """`Ambreen pl note`, `ڈائریکٹر سکولز نوٹ کر لیں`: what stands before is for them."""
     inside = text.words[ask.start:ask.end]
-    return bool({"note", "نوٹ"} & set(inside)) and len(inside) <= 8 or ask.verb == "ensure" \
-        and len(inside) <= 4
+    return (bool({"note", "نوٹ"} & set(inside)) and len(inside) <= 8) or (ask.verb == "ensure" \
+        and len(inside) <= 4)
 
 
 def _leads(last: Order, order: Order, said: Said) -> bool:
-    return last.ask.kind == "question"
+    return last.ask.kind == "question" or (last.ask.kind == "need" and order.ask.kind == "do")
 
 
 def _one_task(last: Order, order: Order, said: Said) -> bool:
@@ -139,7 +140,7 @@ def _at_the_same(order: Order, said: Said) -> bool:
     """`Dir Schools u also come with record`: to what was called just before."""
     inside = said.text.words[order.ask.start:order.ask.end]
     return bool({"also", "bhi", "بھی"} & set(inside)) and bool(
-        {"come", "attend", "join", "aayein", "آئیں", "ayen"} & set(inside))
+        {"come", "attend", "join", "aayein", "آییں", "ayen"} & set(inside))
 
 
 def with_later_deadlines(orders: list[Order], said: Said,
