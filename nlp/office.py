@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from archive import fold
 from nlp.phrases import data
@@ -59,6 +59,7 @@ class Office:
         self._titles: dict[str, list[Holder]] = defaultdict(list)
         self._posts: dict[str, list[Holder]] = defaultdict(list)
         self._named: dict[str, list[Holder]] = defaultdict(list)
+        self._classes: dict[str, tuple[str, ...]] = {}  # title of a class -> its posts
         for holder in self.holders:
             self._of[holder.person].append(holder)
             self._titles[holder.title].append(holder)
@@ -102,7 +103,7 @@ class Office:
         if held:
             return min(holder.rank for holder in held)
         if title.startswith("All "):
-            return max((self._post_rank(post) for post in class_posts(title, self)),
+            return max((self._post_rank(post) for post in self.class_posts(title)),
                        default=LOWEST)
         return next((self._post_rank(post) for post in sorted(
             {*self._posts, *_rows()}, key=len, reverse=True) if title.startswith(post)), LOWEST)
@@ -111,29 +112,32 @@ class Office:
         held = self._posts.get(post)
         return min(holder.rank for holder in held) if held else usual_rank(post)
 
+    def class_posts(self, title: str) -> tuple[str, ...]:
+        """The posts of a class: `All DEOs Makran Division` → (`DEO`,); none for `All Officers`."""
+        if title not in self._classes:
+            found = [post for post in {*self._posts, *_rows()}
+                     if title[4:] == plural(post) or title[4:].startswith(plural(post) + " ")]
+            self._classes[title] = (max(found, key=len),) if found else ()
+        return self._classes[title]
+
     def includes(self, title: str, holder: Holder) -> bool:
         """Whether a title or a class speaks of a holder."""
         if not title.startswith("All "):
             return title == holder.title
-        posts = class_posts(title, self)
+        posts = self.class_posts(title)
         if posts and holder.post not in posts:
             return False
         area = class_area(title)
         return not area or within(holder.place, area)
 
 
+@cache
 def plural(post: str) -> str:
     """`DEO` → `DEOs`, `DOE(F)` → `DOE(F)s`."""
     return post if post in ("Staff", "Officers", "Teachers") else post + "s"
 
 
-def class_posts(title: str, office: Office) -> tuple[str, ...]:
-    """The posts of a class: `All DEOs Makran Division` → (`DEO`,); none for `All Officers`."""
-    found = [post for post in {*office.posts, *_rows()}
-             if title[4:] == plural(post) or title[4:].startswith(plural(post) + " ")]
-    return (max(found, key=len),) if found else ()
-
-
+@lru_cache(4096)
 def class_area(title: str) -> str:
     """The division, district or institution that bounds a class; "" for everywhere."""
     for division in divisions():
