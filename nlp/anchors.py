@@ -115,7 +115,7 @@ def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
     if word == "find" and following in ("attached", "enclosed", "below", "herewith", "the"):
         return False
     if at + 1 >= sentence.end:
-        return at > sentence.start and (word not in words("nouns_too")
+        return at > sentence.start and (word not in words("nouns_too") or at - sentence.start < 3
                                         or text.at(at - 1) in words("polite"))
     if following in words("negative") - {"no"} or (following.isdigit()
                                                    and word in words("nouns_too")):

@@ -46,8 +46,9 @@ def asks(text: Text, named: list[Named]) -> list[Ask]:
         here = [one for one in named if sentence.start <= one.start < sentence.end]
         found, current = _sentence(text, sentence, here, current, number)
         result += found
-        if not found and current and here and here[-1].end >= sentence.end and not any(
-                one.to for one in result):
+        if not found and current and here and not any(one.to for one in result) and all(
+                word in words("polite") | words("honor")
+                for word in text.words[here[-1].end:sentence.end]):
             result = [replace(one, to=current) for one in result]  # signed off with the addressee
     return result
 
@@ -170,7 +171,8 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
         return True
     if needed and after in ("ki", "ka", "کی", "کا") and opens(text, sentence, start):
         return True
-    if end >= sentence.end and any(one.kind == "need" for one in anchors):
+    if end >= sentence.end and (sentence.question or any(
+            one.kind == "need" for one in anchors)) and text.at(start - 1) not in words("bound_to"):
         return True
     subject = end
     while text.at(subject) in words("fillers"):

@@ -11,6 +11,7 @@ from archive import fold
 from nlp.lexicon import table, words
 from nlp.office import Holder, Office, divisions
 from nlp.phrases import Phrases, cue, data
+from nlp.posts import post_words
 from nlp.spelling import skeleton
 
 FAR = 4  # words between a post and its place: `DEO Education of district Sibi`
@@ -272,7 +273,6 @@ def is_name(word: str) -> bool:
 
 @cache
 def _not_names() -> frozenset[str]:
-    from nlp.posts import post_words
     return post_words() | cue("common") | cue("everyone") | frozenset(
         _small_places()) | words("not_names") | frozenset(
         word for row in data("places.json") for spelling in row["urdu"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from archive import fold
 from nlp import compliance
 from nlp.calendar import OfficeCalendar
 from nlp.chat import Chat, Given
@@ -138,7 +139,6 @@ class Reader:
 
 
 def _key(name: str) -> tuple[str, ...]:
-    from archive import fold
     return tuple(fold.tokens(name))
 
 

@@ -8,7 +8,7 @@ from nlp.addressees import titles
 from nlp.asks import Ask
 from nlp.chat import Chat
 from nlp.lexicon import words
-from nlp.office import Holder
+from nlp.office import Holder, divisions
 from nlp.said import Said
 
 GOES_ON = timedelta(minutes=4)  # the same sender, still speaking to the same post
@@ -108,5 +108,4 @@ def _districts(other: Said, chat: Chat) -> tuple[str, ...]:
 
 
 def _division_districts() -> list[tuple[str, ...]]:
-    from nlp.office import divisions
     return list(divisions().values())

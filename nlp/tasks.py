@@ -58,8 +58,9 @@ def joined(orders: list[Order], said: Said) -> list[Order]:
 def _takes_note(text: Text, ask: Ask) -> bool:
     """`Ambreen pl note`, `ڈائریکٹر سکولز نوٹ کر لیں`: what stands before is for them."""
     inside = text.words[ask.start:ask.end]
-    return (bool({"note", "نوٹ"} & set(inside)) and len(inside) <= 8) or (ask.verb == "ensure" \
-        and len(inside) <= 4)
+    if {"note", "نوٹ"} & set(inside):
+        return len(inside) <= 8
+    return ask.verb in ("ensure", "enforce") and len(inside) <= 4
 
 
 def _leads(last: Order, order: Order, said: Said) -> bool:

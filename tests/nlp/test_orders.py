@@ -46,6 +46,13 @@ def test_the_list_of_orders() -> None:
     assert wrong == []
 
 
+def test_what_is_known_not_to_be_read_goes_to_no_wrong_post() -> None:
+    for person, text, wanted in DATA["not_read"]:
+        found = shown(read(person, text).directives)
+        assert found != wanted, f"now read, move it to the orders: {text}"
+        assert {to for to, _ in found} <= {to for to, _ in wanted}, text
+
+
 def test_the_list_of_orders_that_quote() -> None:
     """Who is meant when nobody is named: the reporter, or the DEO of the school's district."""
     wrong = []
