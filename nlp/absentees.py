@@ -2,11 +2,10 @@
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import Any
 
 from archive import fold
-from nlp.phrases import cue, data
+from nlp.figures import lists
+from nlp.phrases import cue
 from nlp.sentences import Text
 
 MOST = 12  # names of one report
@@ -14,20 +13,13 @@ _APART = re.compile(r"[,،;\n/&+]|\s-\s")
 _CLOSE = re.compile(r"[.۔!?؟\n()]")
 
 
-@cache
-def _lists() -> dict[str, frozenset[str]]:
-    lists: dict[str, Any] = data("visits.json")
-    return {name: frozenset(word for phrase in value for word in fold.tokens(phrase))
-            for name, value in lists.items() if isinstance(value, list)}
-
-
 def absent_names(text: Text) -> tuple[tuple[str, ...], int]:
     """The names, as written, and how many who are no teachers (watchmen, clerks) were named too."""
-    known = _lists()
+    known = lists()
     names: list[str] = []
     others = 0
     for at, word in enumerate(text.words):
-        if word not in known["absent"] or not _here(text, at):
+        if word not in known["absent"]:
             continue
         after, more = _after(text, at)
         if not after and not more:
@@ -37,11 +29,6 @@ def absent_names(text: Text) -> tuple[tuple[str, ...], int]:
     if not names:
         names = _elsewhere(text)
     return tuple(names[:MOST]), others
-
-
-def _here(text: Text, at: int) -> bool:
-    """Whether `absent` is said of somebody, and not denied."""
-    return text.at(at + 1) not in ("without",) or True
 
 
 def _after(text: Text, at: int) -> tuple[list[str], int]:
@@ -66,8 +53,8 @@ def _before(text: Text, at: int) -> tuple[list[str], int]:
         start -= 1
     first = start
     for place in range(at - 1, start - 1, -1):
-        if text.words[place] in _lists()["leave"] or text.words[place] in ("par", "pe", "پر") or \
-                text.words[place] in _lists()["present"]:
+        if text.words[place] in lists()["leave"] or text.words[place] in ("par", "pe", "پر") or \
+                text.words[place] in lists()["present"]:
             first = place + 1
             break
     if first <= start:
@@ -101,7 +88,7 @@ def _listed(text: Text, start: int, end: int, from_left: bool) -> tuple[list[str
 
 def _name(text: Text, part: list[int], from_left: bool) -> tuple[str, bool]:
     """The name in a part of a list; whether it is of one who is no teacher."""
-    known = _lists()
+    known = lists()
     if any(text.words[at] in known["not_teachers"] for at in part) and len(part) > 1:
         return "", True
     kept: list[int] = []

@@ -32,7 +32,8 @@ class _Clause:
 
 
 @cache
-def _lists() -> dict[str, Any]:
+def lists() -> dict[str, Any]:
+    """The lists of visits.json as sets of folded words; its tables as they stand."""
     return {name: value if isinstance(value, dict) else frozenset(
         word for phrase in value for word in fold.tokens(phrase))
         for name, value in data("visits.json").items()}
@@ -90,7 +91,7 @@ _NOT_COUNTED_BEFORE = frozenset(fold.tokens("class no number ward bemis code sin
 
 def _word_number(text: Text, at: int, end: int) -> int | None:
     """`two posts`, `do teacher`, `دو اساتذہ`; `both` is two; `do` and `one` count before a noun."""
-    word, known = text.words[at], _lists()
+    word, known = text.words[at], lists()
     following = text.words[at + 1:at + 3]
     nouns = known["teachers"] | known["students"] | known["sanctioned"] | known["present"]
     if word in known["both"]:
@@ -111,7 +112,7 @@ def _word_number(text: Text, at: int, end: int) -> int | None:
 
 def _read(text: Text, clause: _Clause, topic: str, got: dict[str, int]) -> str:
     """Take a clause's figures; returns what the next clause speaks of when it does not say."""
-    known = _lists()
+    known = lists()
     some = text.words[clause.start:clause.end]
     students = any(word in known["students"] for word in some)
     teachers = any(word in known["teachers"] or word in known["sanctioned"] for word in some)
@@ -195,7 +196,7 @@ def _closest(text: Text, place: int, known: dict[str, Any]) -> str:
 def _single(text: Text, clause: _Clause, number: tuple[int, int], kind: str, leads: bool,
             got: dict[str, int]) -> None:
     """A figure by itself, by the words beside it. `leads`: words come before their figures."""
-    known = _lists()
+    known = lists()
     place, value = number
     near = text.words[max(clause.start, place - 3):place] + text.words[
         place + 1:min(clause.end, place + 4)]
@@ -236,7 +237,7 @@ def _single(text: Text, clause: _Clause, number: tuple[int, int], kind: str, lea
 def _nobody(text: Text, clause: _Clause, got: dict[str, int]) -> None:
     """`koi bacha mojood nahi`, `all students absent`: none present."""
     some = set(text.words[clause.start:clause.end])
-    known = _lists()
+    known = lists()
     if (some & known["none"] and some & {"nahi", "نہیں", "not", "none"}) or (
             some & known["absent"] and some & {"all", "sab", "تمام"}):
         got.setdefault("students", 0)
@@ -244,7 +245,7 @@ def _nobody(text: Text, clause: _Clause, got: dict[str, int]) -> None:
 
 def _somebody(text: Text, clause: _Clause, got: dict[str, int]) -> None:
     """`Teacher was present`: one; `both teachers absent`, `none of the teachers came`: nobody."""
-    known = _lists()
+    known = lists()
     some = text.words[clause.start:clause.end]
     first = next((n for n, word in enumerate(some) if word in known["teachers"]), None)
     if first is not None and set(some) & known["students"]:

@@ -11,9 +11,9 @@ from nlp.chat import Chat, Given
 from nlp.deadlines import read_all
 from nlp.directives import directives
 from nlp.districts import in_text, of_titles
-from nlp.named import Named, Names
-from nlp.office import Holder, Office
-from nlp.said import Findings, Message, Said
+from nlp.named import Names
+from nlp.office import Office
+from nlp.said import Answer, Directive, Findings, Message, Said
 from nlp.schools import School, codes_at_words, schools
 from nlp.sentences import Text, cut
 from nlp.visits import Visit, visit
@@ -123,7 +123,7 @@ class Reader:
         """What a message gave before it was edited no longer counts for what follows."""
         self.chat.withdraw(earlier)
 
-    def _keep(self, said: Said, given: tuple, answer: compliance.Answer | None) -> None:
+    def _keep(self, said: Said, given: tuple[Directive, ...], answer: Answer | None) -> None:
         self.chat.add(said)
         if answer:
             self.chat.answers[said.message.id] = answer.state
@@ -141,5 +141,3 @@ class Reader:
 def _key(name: str) -> tuple[str, ...]:
     return tuple(fold.tokens(name))
 
-
-__all__ = ["Holder", "Named", "Reader"]

@@ -1,7 +1,7 @@
 """A message of a group as the readers of orders need it, and what they find in it."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from nlp.deadlines import Deadline
@@ -78,4 +78,3 @@ class Findings:
     schools: tuple[School, ...] = ()
     districts: tuple[str, ...] = ()
     visit: Visit | None = None
-    reasons: tuple[str, ...] = field(default=())

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from archive import fold
 from nlp.absentees import absent_names
-from nlp.figures import Figures, figures
+from nlp.figures import Figures, figures, lists
 from nlp.phrases import Phrases, data
 from nlp.sentences import Text
 
@@ -39,14 +38,6 @@ class Visit:
         return sum(value not in (None, ()) for value in (
             self.open, self.teachers_sanctioned, self.teachers_present, self.absent_teachers,
             self.students_enrolled, self.students_present, self.missing, self.building))
-
-
-@cache
-def lists() -> dict[str, Any]:
-    """The lists of visits.json, folded to sets; `facilities` and `numbers` as they stand."""
-    return {name: value if isinstance(value, dict) else frozenset(
-        word for phrase in value for word in fold.tokens(phrase))
-        for name, value in data("visits.json").items()}
 
 
 @cache
