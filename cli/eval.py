@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.errors import UserError
-from cli.scoring import threads
+from cli.scoring import orders, threads
 from cli.scoring.corpus import Corpus, load
 
 # What is scored: name -> the figures of a corpus, and what is predicted for each message of each
@@ -30,7 +30,17 @@ def _threads(corpus: Corpus, wanted: dict[str, bool]) -> tuple[dict[str, Any], P
         for name, chat in corpus.chats.items()}
 
 
-TASKS: dict[str, Task] = {"threads": _threads}
+def _orders(corpus: Corpus, wanted: dict[str, bool]) -> tuple[dict[str, Any], Predictions]:
+    """Directives and what else is read; each message in the thread that it was placed in, with
+    quotes as the first of `wanted` has them."""
+    quotes = next(iter(wanted.values()))
+    roots = {name: {key: placement.root for key, placement in
+                    threads.predict(corpus, chat, quotes).items()}
+             for name, chat in corpus.chats.items()}
+    return orders.report(corpus, roots, quotes)
+
+
+TASKS: dict[str, Task] = {"threads": _threads, "orders": _orders}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +95,7 @@ def as_text(figures: dict[str, Any]) -> str:
         lines.append(f"{name:28}{row['one_minus_vi']:7.3f}{row['one_to_one']:7.3f}"
                      f"{row['exact']['f1']:10.3f}{places['placed'] if places else '':>8}"
                      f"{share if places else '':>8}")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *orders.as_text(figures["orders"])])
 
 
 def _rows(part: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

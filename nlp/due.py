@@ -7,6 +7,7 @@ from archive import fold
 from nlp.moments import DAY, HOUR, Moment
 from nlp.timewords import Words
 
+_COMMA = re.compile(r"[,،]")
 _TOLD_WITHIN = 7  # words after a day in which a verb may say that it is past
 _ALLOWING = ("within", "in", "with", "given", "granted", "allowed", "zyada", "ziada", "ziyada",
              "زیادہ", "maximum", "max")
@@ -104,7 +105,7 @@ def _lasting(words: Words, moment: Moment) -> bool:
     if not words.of(moment.end, "after"):
         return False
     for n in range(moment.end + 1, min(len(words), moment.end + 6)):
-        if words.breaks[n] or "," in words.gaps[n]:
+        if words.breaks[n] or _COMMA.search(words.gaps[n]):
             return False
         if words.words[n] in _WAS or (words.words[n] in _LASTING and words.words[n + 1] in (
                 "par", "pe", "پر", "hai", "ہے")):
@@ -214,7 +215,7 @@ def _if(words: Words, start: int) -> bool:
         if words.breaks[n + 1]:
             return False
         if words.words[n] in ("if", "agar", "اگر"):
-            return not any("," in gap for gap in words.gaps[n + 1:start + 1])
+            return not any(_COMMA.search(gap) for gap in words.gaps[n + 1:start + 1])
     return False
 
 
@@ -234,7 +235,8 @@ def _every_else(words: Words, at: int) -> bool:
     word, following = words.words[at], words.words[at + 1]
     return (word in ("roz", "روز") and at > 0 and words.number(at - 1) is not None) or (
         word in ("har", "ہر") and following in ("surat", "haal", "qeemat", "صورت", "حال")) \
-        or following in ("school", "district", "deo", "dmc", "one")
+        or following in ("school", "district", "deo", "dmc", "one") \
+        or (word == "each" and following in ("by", "before", "within", "latest", "till"))
 
 
 def _possessive(words: Words, moment: Moment) -> bool:
@@ -278,7 +280,7 @@ def _so_far(words: Words, moment: Moment) -> bool:
 def _told(words: Words, moment: Moment) -> bool:
     """Whether the sentence tells what was or is, instead of what is to be done."""
     for n in range(moment.start - 1, max(-1, moment.start - 6), -1):
-        if words.breaks[n + 1] or "," in words.gaps[n + 1] or words.of(n, "must"):
+        if words.breaks[n + 1] or _COMMA.search(words.gaps[n + 1]) or words.of(n, "must"):
             break
         if words.words[n] in _WHO:
             return True
@@ -289,7 +291,7 @@ def _told(words: Words, moment: Moment) -> bool:
             return True
     meeting = False  # `Monday ko meeting hai`: all are to come
     for n in range(moment.end, min(len(words), moment.end + _TOLD_WITHIN)):
-        if words.breaks[n] or "," in words.gaps[n] or words.of(n, "must"):
+        if words.breaks[n] or _COMMA.search(words.gaps[n]) or words.of(n, "must"):
             break
         if words.words[n] in _WHO or words.words[n] in _WAS:
             return True

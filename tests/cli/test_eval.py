@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.main import main
-from cli.scoring import corpus, threads
+from cli.scoring import corpus, orders, threads
 from cli.scoring.partitions import agreement, exact, one_to_one
 
 CHATS = Path(__file__).parent.parent / "nlp" / "chats"
@@ -131,7 +131,46 @@ def test_figures_and_predictions(tmp_path: Path, capsys: pytest.CaptureFixture[s
         made = [json.loads(row) for row in
                 (tmp_path / "out" / path.name).read_text(encoding="utf-8").splitlines()]
         assert [row["id"] for row in made] == [row["id"] for row in given_]
-        assert all(set(row["pred"]) == {"thread"} for row in made)
+        assert all({"thread", "directives", "schools", "districts"} <= set(row["pred"])
+                   <= {"thread", "directives", "complies", "schools", "districts", "visit"}
+                   for row in made)
+
+
+ORDERS = CHATS.parent / "orders"
+
+
+def test_what_is_read_is_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The gold as its own prediction is faultless, and each fault lowers its own measure."""
+    folder = corpus.load(ORDERS)
+    own = {name: {said.id: {"districts": [], "schools": [], "directives": [], **said.gold}
+                  for said in chat} for name, chat in folder.chats.items()}
+    perfect = orders.score(folder.chats, own)
+    assert perfect["mistakes"] == []
+    assert perfect["directives"]["each"]["f1"] == perfect["directives"]["due_accuracy"] == 1.0
+    assert perfect["complies"]["with_target_and_state"]["f1"] == 1.0
+    assert perfect["visits"]["field_accuracy"] == perfect["schools"]["bemis"]["f1"] == 1.0
+    first = own["zhob-field"]["m003"]["directives"]
+    own["zhob-field"]["m003"]["directives"] = [{**first[0], "to": ["DEO Zhob"]}]
+    worse = orders.score(folder.chats, own)
+    total = perfect["directives"]["each"]["gold"]
+    assert worse["directives"]["each"]["recall"] == pytest.approx((total - 1) / total)
+    assert worse["directives"]["each"]["precision"] == 1.0
+    assert worse["directives"]["addressee_accuracy"] == pytest.approx((total - 2) / (total - 1))
+    assert worse["mistakes"] and "m003" in worse["mistakes"][0]
+    assert main(["eval", str(ORDERS)]) == 0
+    assert "with target and state" in capsys.readouterr().out
+
+
+def test_orders_of_the_chats_that_they_were_made_with() -> None:
+    """Floors well under what is measured (docs/reading.md), so that a loss is seen."""
+    for name, floor in (("orders", 0.9), ("orders-read", 0.9), ("orders-unseen", 0.75)):
+        folder = corpus.load(CHATS.parent / name)
+        roots = {chat: {key: placed.root for key, placed in
+                        threads.predict(folder, said, True).items()}
+                 for chat, said in folder.chats.items()}
+        figures, _ = orders.report(folder, roots)
+        assert figures["directives"]["each"]["f1"] > floor
+        assert figures["schools"]["bemis"]["f1"] > 0.95
 
 
 def test_a_chat_that_nothing_was_trained_on() -> None:

@@ -1,0 +1,311 @@
+"""The words of a sentence that ask for something: imperatives, `is requested to`, `may be stopped`,
+`is required`, and their like in Roman Urdu and Urdu."""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from nlp.lexicon import has, imperatives, participles, stems, words
+from nlp.named import Named
+from nlp.sentences import Sentence, Text
+
+
+@dataclass(frozen=True)
+class Anchor:
+    at: int
+    kind: str
+    verb: str
+    english: bool = True
+    generic: bool = False  # `nobody should`, `all concerned shall`
+
+
+def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]]) -> list[Anchor]:
+    """The words of a sentence that ask for something."""
+    ends = {group[-1].end for group in groups}
+    inside = {at for group in groups for one in group for at in range(one.start, one.end)}
+    fresh, result, depth = True, [], 0
+    at = sentence.start
+    while at < sentence.end:
+        word = text.words[at]
+        depth += text.gaps[at].count("(") - text.gaps[at].count(")")
+        if at in ends or (at > sentence.start and re.search(r"[,:،)\-–*]", text.gaps[at])):
+            fresh = depth <= 0
+        if at in inside:
+            at += 1
+            fresh = True
+            continue
+        anchor = None
+        if word.isascii():
+            anchor = _english(text, sentence, at, fresh, ends, result)
+        anchor = anchor or _urdu(text, sentence, at)
+        if anchor:
+            result.append(anchor)
+            fresh = False
+            at = max(at, anchor.at) + 1
+            continue
+        if word in words("connect"):
+            fresh = True
+        elif word in ("do", "does") and at in ends and not opens(text, sentence, next(
+                group[0].start for group in groups if group[-1].end == at)):
+            fresh = False  # `it is seen that DEOs do not attend`
+        elif word not in words("lead") and word not in words("polite") and not word.isdigit() \
+                and word not in words("honor"):
+            fresh = False
+        elif word in words("polite"):
+            fresh = True
+        at += 1
+    if any(one.kind == "need" for one in result):
+        last = max(one.at for one in result if one.kind == "need")
+        result = [one for one in result if one.kind == "need" or one.at > last
+                  or one.verb not in words("nouns_too")]
+    return result
+
+
+def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int],
+             before: list[Anchor]) -> Anchor | None:
+    word, following = text.words[at], text.at(at + 1)
+    if fresh and word in words("verbs") and _is_verb(text, sentence, at):
+        return Anchor(at, "do", word)
+    if word == "to":
+        nxt = at + 1
+        while text.at(nxt) in words("polite") | {"immediately", "personally", "also", "strictly"}:
+            nxt += 1
+        polite = at - 1 in ends and text.at(at - 1) in words("polite") | words("honor")
+        if (at in ends or polite or text.at(at - 1) in words("bound") or (
+                text.at(at - 1) == "not" and text.at(at - 2) in words("bound"))) \
+                and not _told_of(text.words[sentence.start:at]) \
+                and _may_do(text.at(nxt)) and nxt < sentence.end:
+            return Anchor(nxt, "do", text.at(nxt))
+    if word in words("modals") or word == "to":
+        found = _modal(text, sentence, at, ends)
+        if found:
+            return found
+    if word == "be" and at in ends and not _participle(text, at + 1):
+        return Anchor(at, "do", word)
+    if word == "be" and text.at(at - 1) not in words("before_be"):
+        verb = _participle(text, at + 1)
+        if verb:
+            return Anchor(at, "passive", verb)
+    if word in words("needs") and _needed(text, sentence, at):
+        return Anchor(at, "need", word)
+    if word in ("need", "want", "require") and text.at(at - 1) in ("i", "we") and ends \
+            and following != "to":
+        return Anchor(at, "need", word)
+    if word == "not" and following in ("received", "yet") and (ends or (
+            sentence.end - sentence.start <= 10 and "i" not in text.words[sentence.start:at])):
+        return Anchor(at, "need", "received")
+    if word in participles() and before and before[-1].kind == "passive" and _ends(
+            text, sentence, at) and set(text.words[before[-1].at:at]) & words("connect"):
+        return Anchor(at, "passive", participles()[word])
+    return None
+
+
+def _told_of(before: list[str]) -> bool:
+    """`I have asked DEO Zhob to …`: told of, not told to."""
+    return bool({"i", "we", "he", "she", "they"} & set(before[:3])) and bool(
+        {"asked", "told", "requested", "directed", "advised", "instructed"} & set(before[:6]))
+
+
+def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
+    """Whether a word at the head of a clause is a verb there: `report by Friday`, not `report
+    attached`."""
+    word, following = text.words[at], text.at(at + 1)
+    if at > sentence.start and text.at(at - 1) in words("articles"):
+        return False
+    if word == "find" and following in ("attached", "enclosed", "below", "herewith", "the"):
+        return False
+    if at + 1 >= sentence.end:
+        return at > sentence.start and (word not in words("nouns_too") or at - sentence.start < 3
+                                        or text.at(at - 1) in words("polite"))
+    if following in words("negative") - {"no"} or (following.isdigit()
+                                                   and word in words("nouns_too")):
+        return False
+    if following in ("is", "are", "was", "were", "has", "have", "will", "hai", "hain", "of", "ki",
+                     "ka", "ke", "ko", "se", "mein", "for") and word in words("nouns_too") \
+            and not (word == "look" or (word == "ask" and following == "for")):
+        return False
+    if word in words("nouns_too") and (
+            set(text.words[at + 2:at + 4]) & {"ki", "ka", "ke", "ko", "se", "mein"}
+            or following in participles() or following in words("participles")
+            or following in words("needs") or not following.isascii()
+            or any(w in imperatives() or w in words("statement") for w in
+                   text.words[at + 1:min(at + 4, sentence.end)])):
+        return False
+    if following in ("kar", "karein", "karen", "karo", "kro", "kiya", "kia", "kr", "hai", "hain",
+                     "ho", "karna", "karke", "karwa", "karwaein", "done", "ki"):
+        return False
+    return not (word in ("put", "cut", "let", "set", "read") and text.at(at - 1) in ("was", "is"))
+
+
+def _modal(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | None:
+    """`DEO should visit`, `pay may be stopped`, `no one shall leave`, `replies must reach me`."""
+    word = text.words[at]
+    nxt = at + 1
+    while text.at(nxt) in ("not", "also", "kindly", "please", "pl", "plz", "immediately", "then",
+                           "personally", "now", "always", "strictly", "only", "never", "all") \
+            or (text.at(nxt).endswith("ly") and text.at(nxt) not in words("verbs")):
+        nxt += 1
+    if nxt >= sentence.end:
+        return None
+    told = any(0 <= at - end <= 2 or (end < at and text.at(end) in ("who", "whose"))
+               for end in ends)
+    subject = text.words[sentence.start:at]
+    generic = bool(set(subject) & words("generic")) and not told and not set(subject[:2]) & {
+        "i", "we"}
+    if text.at(nxt) == "be" and word in words("firm_modals") | {"to", "will", "need", "needs"}:
+        verb = _participle(text, nxt + 1)
+        if verb and word != "will" and word != "to":
+            return Anchor(nxt, "passive", verb)
+        if told and word != "will" and not verb:
+            return Anchor(nxt, "do", "be")
+        return None
+    if word == "to":
+        return None
+    if text.at(nxt) == "reach" and word in words("firm_modals"):
+        return Anchor(nxt, "passive" if not told else "do", "reach")
+    if word in ("need", "needs", "has", "have", "ought"):
+        if text.at(nxt) != "to" or text.at(nxt + 1) not in words("verbs") or not (told or generic):
+            return None
+        return Anchor(nxt + 1, "do", text.at(nxt + 1), generic=generic)
+    if (text.at(nxt) in words("verbs") or (told and word in words("firm_modals")
+            and _may_do(text.at(nxt)))) and word != "can" and (told or (
+            generic and (word != "will" or "no" in subject or "nobody" in subject))):
+        return Anchor(nxt, "do", text.at(nxt), generic=generic)
+    return None
+
+
+def _may_do(word: str) -> bool:
+    """Whether a word after `requested to`, `DEO shall` can be the verb: any but those that tell a
+    state."""
+    return word.isascii() and word.isalpha() and len(word) > 1 and word not in words("no_deeds")
+
+
+def _participle(text: Text, at: int) -> str:
+    """The verb of `stopped`, `immediately stopped`; "" for none."""
+    for place in range(at, min(at + 3, len(text))):
+        verb = participles().get(text.words[place])
+        if verb:
+            return verb
+        if not text.words[place].endswith("ly") and text.words[place] not in ("also", "kindly"):
+            return ""
+    return ""
+
+
+def _needed(text: Text, sentence: Sentence, at: int) -> bool:
+    """`list is required`, `report awaited`; not `leave is required for my son`."""
+    word = text.words[at]
+    if word == "pending":
+        return False
+    before = text.words[sentence.start:at]
+    if {"if", "where", "when"} & set(before[-3:]) or "as" in before[-1:]:
+        return False
+    if word in ("needed", "desired", "solicited", "outstanding", "requisite") and not (
+            set(before[-2:]) & {"is", "are"}):
+        return False
+    if "not" in before[-2:] or "no" in before[-2:]:
+        return False
+    return text.at(at + 1) != "to" or text.at(at + 2) not in words("verbs")
+
+
+def _ends(text: Text, sentence: Sentence, at: int) -> bool:
+    """Whether what follows a participle is no new object: `compliance shared here by COB`."""
+    following = text.at(at + 1)
+    return at + 1 >= sentence.end or following in ("here", "by", "on", "to", "with", "in", "from",
+                                                   "within", "before", "today", "tomorrow", "plz",
+                                                   "pl", "please", "against", "for", "and", "at")
+
+
+def _urdu(text: Text, sentence: Sentence, at: int) -> Anchor | None:
+    """An imperative, an infinitive or a passive of Roman Urdu or Urdu."""
+    word, following = text.words[at], text.at(at + 1)
+    last = at + 1 >= sentence.end
+    closed = last or bool(re.search(r"[,،:(\n]", text.gaps[at + 1])) or following in (
+        words("connect") | words("polite") | words("honor") | words("joins"))
+    before = text.words[max(sentence.start, at - 8):at]
+    if word in words("passive_after") and not (not last and following in words("after_stops")) and (
+            text.at(at - 1) in words("passive_before") or text.at(at - 1) in participles()
+            or text.at(at - 1).endswith(("ا", "ی", "ے", "ya", "yi", "ye", "ai", "wae"))) \
+            and text.at(at - 1) not in words("negative"):
+        return Anchor(at, "passive", word, english=False)
+    if word in ("intezar", "intizar", "intzar", "انتظار") and text.at(at - 1) in ("ka", "کا"):
+        return Anchor(at, "need", word, english=False)
+    if word in words("should_urdu") and not (not last and following in words("after_stops")) \
+            and set(before) & (words("demands") | {"mujhe", "مجھے", "hamein"}) \
+            and not before[-1].endswith(("na", "ne", "ni", "نا", "نے", "نی")):
+        return Anchor(at, "need", word, english=False)
+    if _you_will(text, sentence, at):
+        return Anchor(at, "do", word, english=False)
+    if word in words("light") and (text.at(at - 1) in stems() or closed) and at > sentence.start:
+        return Anchor(at, "do", word, english=False)
+    if not last and following in words("after_stops"):
+        return None
+    if word in ("hon", "ho") and text.at(at - 1) in ("hazir", "shamil", "shareek", "maujood",
+                                                     "mojood", "pesh") and last:
+        return Anchor(at, "do", word, english=False)
+    if word in imperatives() and following not in words("passive_after"):
+        if _hypothetical(before, text, sentence, at, closed):
+            return None
+        return Anchor(at, "do", word, english=False)
+    if word in words("infinitives") and at > sentence.start:
+        own = set(before) & words("self")
+        if (last or closed) and not own and len(before) > 0:
+            return Anchor(at, "do", word, english=False)
+        if following in ("hoga", "hogi", "ہوگا", "ہوگی", "lazmi", "لازمی", "hongi") and not own:
+            return Anchor(at, "do", word, english=False)
+    if (last or re.search(r"[,،]", text.gaps[at + 1])) and word.endswith(("ے", "e", "ay")) \
+            and _is_told(text, sentence, at):
+        return Anchor(at, "do", word, english=False)
+    if _forbids(text, sentence, at, closed):
+        return Anchor(at, "do", word, english=False, generic=True)
+    return None
+
+
+def _is_told(text: Text, sentence: Sentence, at: int) -> bool:
+    """`DEO ko chahiye ke … bheje`, `ہدایت دی جاتی ہے کہ … پیش کرے`."""
+    before = text.words[sentence.start:at]
+    ke = [n for n, word in enumerate(before) if word in ("ke", "keh", "کہ")]
+    return bool(ke) and bool(set(before[:ke[-1]]) & (
+        words("should_urdu") | words("order_urdu"))) and len(text.words[at]) > 2
+
+
+def _you_will(text: Text, sentence: Sentence, at: int) -> bool:
+    """`aap karenge`, `آپ کریں گے`: an order in the future."""
+    word = text.words[at]
+    future = word.endswith(("enge", "engay", "ینگے")) or (word in imperatives() and text.at(
+        at + 1) in ("ge", "gay", "گے"))
+    return future and not sentence.question and bool(
+        {"aap", "ap", "آپ"} & set(text.words[sentence.start:at]))
+
+
+def _hypothetical(before: list[str], text: Text, sentence: Sentence, at: int,
+                  closed: bool) -> bool:
+    """`taake … karein`, `agar … karein to`, `hum kya karein`, `karein to behtar hai`."""
+    some = set(before)
+    if some & words("purpose") and text.at(at) not in ("karo", "do"):
+        after = max(n for n, word in enumerate(before) if word in words("purpose"))
+        if not {"to", "tou", "toh", "تو", "wo", "woh", "وہ"} & set(before[after:]):
+            return True
+    if text.at(at + 1) in ("to", "tou", "toh", "تو") or has(
+            "suggestions", text.words, at, min(at + 7, sentence.end)) >= 0:
+        return True
+    return bool(some & {"main", "mein?", "hum", "ham", "ہم", "kahan", "کہاں", "kya"}) and not closed
+
+
+def _forbids(text: Text, sentence: Sentence, at: int, closed: bool) -> bool:
+    """`کوئی استاد سٹیشن نہ چھوڑے`, `koi chutti na kare`."""
+    word = text.words[at]
+    return closed and text.at(at - 1) in ("na", "نہ", "mat") and word.endswith(("e", "ے", "y")) \
+        and bool(words("any") & set(text.words[sentence.start:at]))
+
+
+def opens(text: Text, sentence: Sentence, start: int) -> bool:
+    """Whether nothing but politeness and light words stand before a word in its sentence or after
+    a comma."""
+    at = start - 1
+    while at >= sentence.start:
+        if text.at(at) not in words("lead") | words("polite") | words("before_name") | words(
+                "honor") | words("connect") | words("all") | {"reminder", "attention", "aoa",
+                                                              "salam", "kal", "aaj"}:
+            return False
+        at -= 1
+    return True

@@ -1,0 +1,76 @@
+"""The words that orders and answers are read by: orders.json, folded, and the forms of its
+verbs."""
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from archive import fold
+from nlp.phrases import data
+
+
+@cache
+def table(name: str) -> Any:
+    """An entry of orders.json as it stands."""
+    return _all()[name]
+
+
+@cache
+def _all() -> Any:
+    return data("orders.json")
+
+
+@cache
+def words(name: str) -> frozenset[str]:
+    """A list of words of orders.json, folded."""
+    return frozenset(fold.tokens(table(name)))
+
+
+@cache
+def phrases(name: str) -> tuple[tuple[str, ...], ...]:
+    """A list of phrases of orders.json, each as its folded words; the longest first."""
+    return tuple(sorted({tuple(fold.tokens(line)) for line in table(name)}, key=len, reverse=True))
+
+
+@cache
+def _by_first(name: str) -> dict[str, tuple[tuple[str, ...], ...]]:
+    result: dict[str, list[tuple[str, ...]]] = {}
+    for phrase in phrases(name):
+        result.setdefault(phrase[0], []).append(phrase)
+    return {first: tuple(found) for first, found in result.items()}
+
+
+def has(name: str, folded: list[str], start: int = 0, end: int | None = None) -> int:
+    """Where a phrase of a list begins among folded[start:end]; -1 when none does."""
+    firsts = _by_first(name)
+    stop = len(folded) if end is None else end
+    for at in range(start, stop):
+        for phrase in firsts.get(folded[at], ()):
+            if at + len(phrase) <= stop and tuple(folded[at:at + len(phrase)]) == phrase:
+                return at
+    return -1
+
+
+@cache
+def imperatives() -> frozenset[str]:
+    """The forms of Roman Urdu and Urdu verbs that tell to do: `bhejein`, `bhejo`, `بھیجیں`."""
+    roman = {stem + ending for stem in words("stems") for ending in table("endings").split()}
+    urdu = {stem + fold.fold(ending) for stem in words("stems_urdu")
+            for ending in table("endings_urdu").split()}
+    return (frozenset(roman) | urdu | words("irregular") | words("irregular_urdu")) \
+        - words("not_imperative")
+
+
+@cache
+def stems() -> frozenset[str]:
+    """Verb stems that stand before `do`, `dein`, `lein`: bhej, kar, روک."""
+    return words("stems") | words("stems_urdu")
+
+
+@cache
+def participles() -> dict[str, str]:
+    """English participle → its verb: sent → send, deducted → deduct."""
+    result = {verb + ("d" if verb.endswith("e") else "ed"): verb for verb in words("verbs")}
+    result |= {verb[:-1] + "ied": verb for verb in words("verbs") if verb.endswith("y")}
+    result |= {str(done).strip(): str(verb) for done, verb in table("participle_verbs").items()}
+    return result

@@ -1,0 +1,66 @@
+"""Answers to orders: which order, and how far it is done, in three languages."""
+from __future__ import annotations
+
+import pytest
+
+from nlp.said import Answer
+from tests.nlp.test_orders import reader, said
+
+ORDER = "DEO Zhob stop the pay of both teachers and send the inquiry report by Friday"
+
+
+def answer(text: str, order: str = ORDER, kind: str = "text", person: str = "deo") -> Answer | None:
+    one = reader()
+    given = one.read(said(1, "director", order)).directives
+    assert given
+    return one.read(said(2, person, text, kind, minutes=10)).answer
+
+
+@pytest.mark.parametrize(("text", "state"), [
+    ("Noted sir", "acknowledged"), ("Ok sir", "acknowledged"), ("Right sir, noted", "acknowledged"),
+    ("Will be done by tomorrow sir", "acknowledged"), ("kal tak bhej dunga sir", "acknowledged"),
+    ("جی سر بھیج دوں گا", "acknowledged"), ("بہتر جناب", "acknowledged"),
+    ("Letter is being issued sir", "in_progress"), ("Sir kaam shuru kar diya hai", "in_progress"),
+    ("report tayar kar raha hun", "in_progress"), ("انکوائری شروع کر دی ہے", "in_progress"),
+    ("رپورٹ تیار کر رہا ہوں", "in_progress"),
+    ("Complied. Report attached", "done"), ("Sir report submitted", "done"),
+    ("Sir pay band kar di hai", "done"), ("رپورٹ ارسال کر دی ہے", "done"),
+    ("تنخواہ بند کر دی گئی ہے", "done"),
+    ("Sir ye mere ikhtiar mein nahi, maazrat", "refused"), ("Not possible sir", "refused"),
+    ("معذرت، یہ ممکن نہیں", "refused"), ("Sir I am unable to do it", "refused"),
+    ("sir ye DOEF ka kaam hai mera nahi", "refused"), ("سر میں یہ نہیں کر سکتا", "refused"),
+    ("سر کل تک مکمل ہو جائے گا", "acknowledged"), ("حکم کی تعمیل ہوگی سر", "acknowledged"),
+    ("ji sir ho jayega", "acknowledged"), ("سر کر دیں گے", "acknowledged"),
+    ("Sir half done, rest by tomorrow", "in_progress"), ("Sir under process", "in_progress"),
+    ("سر ٹیم روانہ کر دی ہے", "in_progress"), ("team ja rahi hai sir", "in_progress"),
+    ("Pay stopped and report emailed", "done"), ("Sir report jama kara di", "done"),
+    ("جی سر بھیج دی", "done"), ("سر عملدرآمد ہو گیا ہے", "done"),
+])
+def test_states(text: str, state: str) -> None:
+    found = answer(text)
+    assert found is not None and (found.message, found.state) == ("m1", state)
+
+
+def test_the_words_say_which_order() -> None:
+    found = answer("Inquiry report sent sir", "DEO Zhob stop the pay of both teachers today. "
+                   "Send the inquiry report by Friday")
+    assert found is not None and (found.n, found.state) == (1, "done")
+
+
+def test_a_file_is_what_was_asked_for() -> None:
+    found = answer("", "DEO Zhob send the list of closed schools", "document")
+    assert found is not None and found.state == "done"
+
+
+def test_a_question_is_answered_by_an_account() -> None:
+    found = answer("Sir teachers were on election duty since Monday",
+                   "DEO Zhob why are both teachers absent?")
+    assert found is not None and found.state == "done"
+
+
+@pytest.mark.parametrize(("text", "person"), [
+    ("Noted sir", "deoksf"), ("Noted", "dc"), ("Good morning all", "press"),
+    ("Sir is the list to be in Excel?", "deo"), ("انا للہ وانا الیہ راجعون", "deo"),
+])
+def test_no_answer(text: str, person: str) -> None:
+    assert answer(text, person=person) is None
