@@ -152,7 +152,8 @@ class Bot:
     department: str = _doc("Abbreviation in case numbers.", "SED")
     roles: dict[str, str] = _doc(
         "Who may what: {MATRIX ID: viewer, staff, officer or admin}. Who is not named is admin "
-        "when in bridge.admins, officer from power level 50 of a room on, and staff otherwise.",
+        "when in bridge.admins, officer from power level 50 of a room on, and staff otherwise. "
+        "Officials on WhatsApp are viewers, unless their phone number (+923001234567) is named.",
         dict)
     buttons: dict[str, str] = _doc(
         "Reactions that stand for commands: open a case with the message, link it to the case last "
@@ -169,8 +170,10 @@ class Bot:
         "Name of the private room for bridge.staff and bridge.admins in which the bot suggests "
         "which messages belong to which case; empty for none.", "Daftar staff")
     official_commands: tuple[str, ...] = _doc(
-        "What officials may ask from WhatsApp; empty for nothing. Of case status only how a case "
-        "stands.", lambda: ("case status",))
+        "What officials may ask from WhatsApp, and are answered before the whole group; empty for "
+        "nothing. `case list (officer)`: only those whom bot.roles names as officer or more. Of "
+        "case status only how a case stands; what waits for a ✅ cannot be given from there.",
+        lambda: ("case status",))
     other_bridges: tuple[str, ...] = _doc(
         "Localparts of the bots of other WhatsApp bridges (mautrix-whatsapp). A group's room that "
         "one of them fills is recorded from the day the bot is invited into it, with what was said "
@@ -378,10 +381,15 @@ def _problems(config: Config) -> Iterable[tuple[str, str]]:
     if bot.other_names.count("{name}") != 1:
         yield "bot.other_names", f"must hold {{name}} once, not {bot.other_names!r}"
     for user, role in bot.roles.items():
-        if not _USER_ID.fullmatch(user):
-            yield "bot.roles", f"must hold Matrix ids such as @name:{home.name}, not {user!r}"
+        if not (_USER_ID.fullmatch(user) or re.fullmatch(r"\+?[1-9]\d{7,14}", user)):
+            yield "bot.roles", (f"must hold Matrix ids such as @name:{home.name} or phone numbers "
+                                f"such as +923001234567, not {user!r}")
         if role not in ("viewer", "staff", "officer", "admin"):
             yield "bot.roles", f"must say viewer, staff, officer or admin of {user}, not {role!r}"
+    for name in bot.official_commands:
+        if not re.fullmatch(r"[^()]+( \((viewer|staff|officer|admin)\))?", name):
+            yield "bot.official_commands", (
+                f"must hold commands such as case status or case list (officer), not {name!r}")
     for name in bot.buttons:
         if name not in ("open", "link", "take"):
             yield "bot.buttons", f"may name open, link and take, not {name!r}"

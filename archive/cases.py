@@ -235,7 +235,8 @@ def _where(wanted: Filter) -> tuple[str, list[Any]]:
     for kind, value in (("tag", wanted.tag), ("school", wanted.school),
                         ("watcher", wanted.watcher)):
         if value:
-            also("id IN (SELECT case_id FROM case_mark WHERE kind = ? AND value = ?)", kind, value)
+            also("id IN (SELECT case_id FROM case_mark WHERE kind = ? AND lower(value) ="
+                 " lower(?))", kind, value)
     for word in fold.tokens(wanted.words)[:10]:
         also("words LIKE ?", f"% {word}%")
     for word in fold.tokens(wanted.post)[:10]:

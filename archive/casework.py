@@ -15,12 +15,14 @@ from archive.db import Unit
 
 class Refused(Exception):
     """The case cannot be changed so as it stands; `why`: closed, merged, move, not_merged, itself,
-    on_file, not_on_file, same, open."""
+    on_file, not_on_file, same, held, marked, not_marked, open. `into`: the case that a merged one
+    is part of."""
 
-    def __init__(self, case: Case, why: str) -> None:
+    def __init__(self, case: Case, why: str, into: Case | None = None) -> None:
         super().__init__(f"{case.number}: {why}")
         self.case = case
         self.why = why
+        self.into = into
 
 
 # Opening
@@ -61,10 +63,13 @@ def open_case(
 # Who has it, how it stands, until when
 
 
-def assign(case_id: int, holder: str, holder_mxid: str | None, actor: Actor, at: int,
+def assign(case_id: int, holder: str | None, holder_mxid: str | None, actor: Actor, at: int,
            event_id: str) -> Unit[Docket]:
-    """Hand the case to a post or person; a new one is open from then on. Raises Refused."""
+    """Hand the case to a post or person, or to nobody; a new one is open from then on. Raises
+    Refused."""
     case = yield from _active(case_id)
+    if (case.holder, case.holder_mxid) == (holder, holder_mxid):
+        raise Refused(case, "held")
     status = "open" if case.status == "new" else case.status
     yield from _set(case_id, holder=holder, holder_mxid=holder_mxid, status=status)
     return (yield from _acted(case_id, "assign", actor, at, case.holder, holder, "", event_id))
@@ -98,7 +103,7 @@ def reopen(case_id: int, text: str, actor: Actor, at: int, event_id: str) -> Uni
     case = yield from _unmerged(case_id)
     if case.active:
         raise Refused(case, "open")
-    yield from _set(case_id, status="open", closed_at=None)
+    yield from _set(case_id, status="open", closed_at=None, resolution=None)
     return (yield from _acted(case_id, "reopen", actor, at, case.status, "open", text, event_id))
 
 
@@ -116,7 +121,9 @@ def due(case_id: int, due_at: int | None, words: str, actor: Actor, at: int,
 def note(case_id: int, text: str, actor: Actor, at: int, event_id: str,
          kind: str = "note") -> Unit[Docket]:
     """Write a note on the docket (`kind`: or a letter, an answer, an export). Closed cases take
-    notes too."""
+    notes too; of one that is part of another only exports are noted. Raises Refused."""
+    if kind != "export":
+        yield from _unmerged(case_id)
     return (yield from _acted(case_id, kind, actor, at, None, None, text, event_id))
 
 
@@ -143,8 +150,10 @@ def put(case_id: int, field: str, value: str | None, actor: Actor, at: int,
 
 def mark(case_id: int, kind: str, values: Sequence[str], actor: Actor, at: int,
          event_id: str) -> Unit[Docket]:
-    """Add tags, schools or watchers (`kind` of cases.MARKS)."""
-    yield from _unmerged(case_id)
+    """Add tags, schools or watchers (`kind` of cases.MARKS). Raises Refused when all are there."""
+    case = yield from _unmerged(case_id)
+    if set(values) <= (yield from _marked(case_id, kind)):
+        raise Refused(case, "marked")
     for value in values:
         yield from _mark(case_id, kind, value)
     action = "watch" if kind == "watcher" else kind
@@ -153,8 +162,10 @@ def mark(case_id: int, kind: str, values: Sequence[str], actor: Actor, at: int,
 
 def unmark(case_id: int, kind: str, values: Sequence[str], actor: Actor, at: int,
            event_id: str) -> Unit[Docket]:
-    """Take tags, schools or watchers away."""
-    yield from _unmerged(case_id)
+    """Take tags, schools or watchers away. Raises Refused when none of them is there."""
+    case = yield from _unmerged(case_id)
+    if not set(values) & (yield from _marked(case_id, kind)):
+        raise Refused(case, "not_marked")
     for value in values:
         yield "DELETE FROM case_mark WHERE case_id = ? AND kind = ? AND value = ?", (
             case_id, kind, value)
@@ -244,8 +255,8 @@ def set_card(card_txn: str, event_id: str) -> Unit[None]:
 
 def _unmerged(case_id: int) -> Unit[Case]:
     case = yield from cases.one(case_id)
-    if case.status == "merged":
-        raise Refused(case, "merged")
+    if case.merged_into is not None:
+        raise Refused(case, "merged", (yield from cases.one(case.merged_into)))
     return case
 
 
@@ -264,6 +275,11 @@ def _set(case_id: int, **values: Any) -> Unit[None]:
 def _mark(case_id: int, kind: str, value: str) -> Unit[None]:
     yield ("INSERT INTO case_mark (case_id, kind, value) VALUES (?, ?, ?)"
            " ON CONFLICT (case_id, kind, value) DO NOTHING", (case_id, kind, value))
+
+
+def _marked(case_id: int, kind: str) -> Unit[set[str]]:
+    rows = yield ("SELECT value FROM case_mark WHERE case_id = ? AND kind = ?", (case_id, kind))
+    return {row["value"] for row in rows}
 
 
 def _put_paper(case_id: int, paper: Paper, actor: Actor, at: int) -> Unit[None]:

@@ -23,12 +23,14 @@ def action_words(action: Action, when: Callable[[int], str], person: Plain = _sa
     match action.kind:
         case "open":
             return "opened the case"
+        case "assign" if not after:
+            return f"took it from {person(before)}"
         case "assign" if before:
             return f"handed it from {person(before)} to {person(after)}"
         case "assign":
             return f"assigned it to {person(after)}"
-        case "status" if after == "waiting" and action.text:  # for whom and until when
-            return f"lets it wait {person(action.text)}"
+        case "status" if after == "waiting":
+            return f"{_MOVED[after]} {person(action.text)}".rstrip()
         case "status":
             return f"{_MOVED.get(after, f'moved it to {after}')}{said}"
         case "due" if not after:

@@ -16,12 +16,13 @@ class Date:
     note: str
 
 
-def is_date(words: str, request: Request) -> bool:
-    """Whether `read` would take it."""
+def is_one(words: str, request: Request) -> bool:
+    """Whether words are a date, be it one that has gone by or does not exist."""
     try:
-        deadlines.parse_date(words, _now(request), request.calendar)
-    except deadlines.DateError:
-        return False
+        deadlines.parse_date(words, datetime.fromtimestamp(request.at / 1000, request.zone),
+                             request.calendar)
+    except deadlines.DateError as error:
+        return error.kind in ("past", "impossible")
     return True
 
 

@@ -18,7 +18,6 @@ from archive.cases import Actor, Case
 from archive.db import Database, Unit
 from archive.questions import Option, Question
 from bot import buttons, fault, inbox, parse, render, roles, voice
-from bot.commands import COMMANDS
 from bot.commands.base import (
     Answer,
     Attachment,
@@ -33,6 +32,7 @@ from bot.commands.base import (
     Tools,
     Unclear,
 )
+from bot.commands.vocabulary import COMMANDS
 from bot.commands.work import refusal
 from bot.matrix import Matrix, MatrixError
 from bot.outbox import TXN_KEY
@@ -142,8 +142,8 @@ class Doing:
         bot = self._config.bot
         name = texts.one_line(await self._matrix.display_name(event.room_id, event.sender))
         official = event.sender.startswith(self._rules.ghost_prefix)
-        role = "viewer" if official else await roles.role_of(
-            self._config, self._matrix, event.room_id, event.sender)
+        role = await (roles.of_official(self._config, self._db, event.sender) if official else
+                      roles.role_of(self._config, self._matrix, event.room_id, event.sender))
         root = inbox.thread_root(content)
         request = Request(
             event.event_id, event.room_id, Actor(event.sender, name), event.at, bot.prefix,
@@ -209,11 +209,8 @@ class Doing:
             return _said([_answer("Nothing was done.")], "done", "left as it was")
         call = parse.parse(order.words, request.prefix, COMMANDS)
         command = call.command
-        if request.official and not self._official_may(command, call.rest):
-            raise roles.Forbidden(
-                f"{render.isolate(request.actor.name)} wrote this on WhatsApp, from where only "
-                f"{', '.join(request.prefix + name for name in self._config.bot.official_commands)}"
-                " is answered (bot.official_commands); nothing was done.")
+        if request.official:
+            self._official_may(command, call.rest, request)
         roles.needs(request, command.role, f"use {request.prefix}{command.name}", command)
         arguments = command.parse(call, request)
         if command.preview and not request.confirmed:
@@ -224,9 +221,18 @@ class Doing:
         effect = await command.do(self._tools, request, arguments)
         return _rendered(command, effect, request)
 
-    def _official_may(self, command: Command, rest: str) -> bool:
-        return command.name in self._config.bot.official_commands and (
-            command.name != "case status" or not rest)
+    def _official_may(self, command: Command, rest: str, request: Request) -> None:
+        """Raises Forbidden unless an official of that role may give the command from WhatsApp."""
+        allowed = [name for name, role in roles.from_whatsapp(self._config).items()
+                   if roles.may(request.role, role)]
+        moves = command.name == "case status" and rest
+        if command.name in allowed and not command.preview and not moves:
+            return
+        names = ", ".join(request.prefix + name for name in allowed) or "nothing"
+        raise roles.Forbidden(
+            f"{render.isolate(request.actor.name)} wrote this on WhatsApp, from where only {names} "
+            f"{'is' if len(allowed) < 2 else 'are'} answered (bot.official_commands); nothing was "
+            "done.")
 
     async def _failed(self, event: SeenEvent, order: _Order, sentence: str) -> None:
         await self._write(event, order.request, _said(
@@ -255,7 +261,7 @@ def _once(event: SeenEvent, request: Request, unit: Unit[_Done], order: _Order |
         yield from questions.reopen(order.question.txn_id)  # others may
     if done.outcome == "failed":
         yield "UPDATE bot_event SET state = 'failed' WHERE event_id = ?", (event.event_id,)
-    words = order.words if order else inbox.words(json.loads(event.content))
+    words = order.words if order else _given(json.loads(event.content))
     yield from audit.note(audit.Entry(
         event.event_id, event.room_id, request.actor, event.at,
         texts.shorten(words, COMMAND_KEPT), done.outcome, done.sentence))
@@ -306,6 +312,11 @@ def _said(says: list[Say], outcome: str, sentence: str = "") -> Unit[_Done]:
 # Words
 
 
+def _given(content: dict[str, Any]) -> str:
+    """What was given for a command: words, or a reaction."""
+    return inbox.words(content) or str(inbox.relation(content).get("key") or "")
+
+
 def _answer(sentence: str) -> Answer:
     return Answer(sentence, render.html(sentence))
 
@@ -314,7 +325,7 @@ def _mistake(mistake: Mistake, request: Request) -> Say:
     if mistake.instead and not request.official:
         sentence = f"{mistake.sentence} Shall I do that?"
         return Choice(sentence, render.html(sentence), (
-            (buttons.YES, f"{request.prefix}{mistake.instead}", mistake.instead),
+            (buttons.YES, render.isolate(request.prefix + mistake.instead), mistake.instead),
             (buttons.NO, "no", "")), confirms=False)
     usage = mistake.command.usage(request.prefix) if mistake.command else ""
     return Answer(*render.mistake(mistake.sentence, usage))
@@ -324,8 +335,9 @@ def _unclear(unclear: Unclear) -> Choice:
     options = []
     for number, (label, command, *key) in enumerate(unclear.readings, 1):
         options.append((key[0] if key else f"{number}\ufe0f\u20e3", label, command))
-    options.append((buttons.NO, "neither", ""))
-    return Choice(unclear.sentence, render.html(unclear.sentence), tuple(options))
+    options.append((buttons.NO, "neither" if len(options) > 1 else "leave it", ""))
+    return Choice(unclear.sentence, render.html(unclear.sentence), tuple(options),
+                  unclear.confirms)
 
 
 def _confirmation(words: str, command: str) -> Choice:

@@ -299,10 +299,15 @@ class Matrix:
             known = self._names[room_id, user_id] = (now + 600, text)
         return known[1]
 
+    async def joined(self, room_id: str) -> dict[str, str]:
+        """Who is in a room: Matrix id to display name ("" for none). Raises MatrixError."""
+        answer = await self._api(nio.Api.joined_members("", room_id))
+        return {user: str(profile.get("display_name") or "")
+                for user, profile in (answer.get("joined") or {}).items()}
+
     async def private_with(self, room_id: str, user_id: str) -> bool:
         """Whether nobody but the bot and this user is in the room."""
-        answer = await self._api(nio.Api.joined_members("", room_id))
-        return set(answer.get("joined") or {}) == {self.user_id, user_id}
+        return set(await self.joined(room_id)) == {self.user_id, user_id}
 
     # Writing
 

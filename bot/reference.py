@@ -4,21 +4,27 @@ from __future__ import annotations
 import sys
 
 from bot import parse
-from bot.commands import COMMANDS
 from bot.commands.base import Command
+from bot.commands.vocabulary import COMMANDS
 
 PREFIX = "!"
 _HEAD = """\
 # Commands
 
 What staff can say to the bot in a room. Officials on WhatsApp see neither the commands nor the
-answers: what begins with `{p}` and what the bot says stays on the Matrix side.
+answers: what begins with `{p}` and what the bot says stays on the Matrix side. What officials
+themselves write to the bot on WhatsApp is not done and said to staff, but for `{p}case status N`,
+which is answered in the group (`bot.official_commands`, by rank).
 
 - **N** is a case's number: `42`, `00042` or `SED-2026-00042`. It may stand before the verb as well
   (`{p}case 42 close`), and in a case's thread it may be left out.
 - **In a thread** a number at the beginning of a text is asked about, not guessed: quotes make it
   text (`{p}case note "12 teachers absent"`), the number before the verb makes it a case
-  (`{p}case 12 note …`). What can only be a date is one: `{p}case due 25 December`.
+  (`{p}case 12 note …`). What can only be a date (`{p}case due 12 December`) or a school's code of
+  five digits (`{p}case school 07086`) is one.
+- **Words as they come**: `{p}case assign 42 to DEO Sibi by Monday`, `{p}case close 42 as done`,
+  `{p}case 42 done`, `{p}case note on case 42: DEO called`, `{p}case my cases`. English and Urdu
+  words and digits may be mixed: `{p}کیس سپرد ۴۲ ڈی ای او سبی کو`, `{p}کیس ۴۲ بند کریں`.
 - **Who may what**: viewers look, staff work, officers merge, split and classify. `bot.roles` says
   who is what; a refusal names the rule, and every command is kept in the trail (`/audit` on the
   pages).
@@ -26,7 +32,11 @@ answers: what begins with `{p}` and what the bot says stays on the Matrix side.
 - **Reactions are commands, too**: 📁 to a message opens a case with it, 🔗 puts it on the file of
   the case that you last worked on, 👀 on a case's card takes the case (`bot.buttons` names others).
   What I ask is answered by a reaction to the question: ✅ is yes, ❌ no; neither reaches WhatsApp.
-- Letter case does not matter, and a misspelt command is answered with the nearest one.
+- Letter case does not matter, and a misspelt command is answered with the nearest one, to be done
+  by one tap on ✅. What can be read in several ways is asked back, too.
+- What takes something away (`merge`, `split`, `unlink`) or leaves for WhatsApp (`tell`) is shown
+  first and waits for your ✅. Nothing is ever deleted.
+- When somebody else did something to the case within the last two minutes, the answer says what.
 - Editing a command that was sent does nothing; send it again.
 - A case of another room is shown to those only who are in that room.
 

@@ -78,6 +78,12 @@ def standing(case: Case, request: Request) -> str:
     return words + (" (overdue)" if case.overdue(request.at) else "")
 
 
+def standing_within(case: Case, request: Request) -> str:
+    """The same within a sentence: `open, with DEO Sibi`."""
+    words = standing(case, request)
+    return words[:1].lower() + words[1:]
+
+
 def one(text: str | None, length: int = SAID) -> str:
     """A person's text as part of a line."""
     return texts.shorten(texts.one_line(text or ""), length)
@@ -372,7 +378,7 @@ def _reply(request: Request) -> dict[str, Any]:
     if request.thread_root is None:
         return {"m.in_reply_to": {"event_id": request.answered_event}}
     return {"rel_type": "m.thread", "event_id": request.thread_root, "is_falling_back": False,
-            "m.in_reply_to": {"event_id": request.event_id}}
+            "m.in_reply_to": {"event_id": request.answered_event}}
 
 
 def _thread(root: str) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Who may what: viewer, staff, officer, admin; each may also do what those before may."""
 from __future__ import annotations
 
+from archive import directory
+from archive.db import Database
 from bot.commands.base import ROLES, Command, Mistake, Request
 from bot.matrix import Matrix
 from config import Config
@@ -24,6 +26,20 @@ async def role_of(config: Config, matrix: Matrix, room_id: str, mxid: str) -> st
         return "staff"
     # whoever opens a private talk with the bot has all power in it: that makes nobody an officer
     return "staff" if await matrix.private_with(room_id, mxid) else "officer"
+
+
+async def of_official(config: Config, db: Database, ghost: str) -> str:
+    """The role of whoever a ghost stands for: as `bot.roles` says of their phone number, which only
+    the directory knows; else viewer. What people call themselves on WhatsApp makes no rank."""
+    person = await directory.find(db, "ghost", ghost)
+    named = {key.removeprefix("+"): role for key, role in config.bot.roles.items()}
+    return named.get(person.pn or "", "viewer") if person else "viewer"
+
+
+def from_whatsapp(config: Config) -> dict[str, str]:
+    """The commands that officials may give (`bot.official_commands`), each with the least role."""
+    pairs = (entry.partition(" (") for entry in config.bot.official_commands)
+    return {name.strip(): role.removesuffix(")") or "viewer" for name, _, role in pairs}
 
 
 def may(role: str, wanted: str) -> bool:

@@ -1,6 +1,8 @@
-"""Schools as officials name them: by their BEMIS code (five digits, leading zeros count). Pure."""
+"""Schools as officials name them: by their BEMIS code (five digits, leading zeros count), or by
+kind and name (`GBPS Killi Nau`). Pure."""
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,6 +26,9 @@ _SCHOOL = frozenset(fold.tokens("school سکول اسکول"))
 _MONEY = frozenset(fold.tokens("rs rupees rupay rupaye pkr no روپے students bachay"))
 _CODE_WORDS = frozenset(fold.tokens("bemis bmis emis code بیمس کوڈ بی ایم آئی ایس"))
 
+LONGEST = 4  # words of a name
+READ = 4000  # characters in which names are looked for
+_STOPS = re.compile(r"[\n,.;:!?()،۔؟]")
 CODE = re.compile(r"\d{5}")
 # "BEMIS 07086", "BMIS Code: 02469", "EMIS no 07086", on the next line too; or a code by its zero.
 _NAMED = re.compile(r"\b(?:be?mis|emis)\b[\s:#.-]*(?:code|no|number)?[\s:#.-]*(\d{5})(?!\d)", re.I)
@@ -155,3 +160,34 @@ def codes_at_words(text: Text, ends: frozenset[int] = frozenset()) -> dict[int, 
         elif len(word) == 4 and named and not after.startswith(("-", "/")):
             result[at] = word.zfill(5)
     return result
+def names(text: str) -> list[str]:
+    """The schools that a text names by kind and name, folded (`gbps killi nau`), each once. A name
+    ends where small letters begin (`GBPS Killi Nau closed`); in a text of small letters only, after
+    the first word that tells it from others."""
+    words, found = fold.words(text[:READ]), []
+    for number, kind in enumerate(words):
+        if kind.folded in cue("school_types"):
+            named = _named(words[number:number + 1 + LONGEST], text)
+            if not set(named) <= cue("school_generic"):
+                found.append(" ".join((kind.folded, *named)))
+    return list(dict.fromkeys(found))
+
+
+def _named(words: list[fold.Word], text: str) -> list[str]:
+    """The words of a name; the first of `words` is the school's kind."""
+    small = text[words[0].start].islower()
+    named: list[str] = []
+    for before, word in itertools.pairwise(words):
+        if (_STOPS.search(text[before.end:word.start]) or word.folded.isdigit()
+                or word.folded in cue("school_types") or word.folded in cue("common")
+                or (text[word.start].islower() and not small)):
+            break
+        named.append(word.folded)
+        if small and word.folded not in cue("school_generic"):
+            break
+    return named
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two of `names` may be one school: the longer may go on with its place."""
+    return f"{one} ".startswith(f"{other} ") or f"{other} ".startswith(f"{one} ")

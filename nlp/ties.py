@@ -16,6 +16,7 @@ HOUR = 60 * MINUTE
 # What would speak against a message's joining a thread, but not against a picture's own caption.
 OF_THE_CAPTION = ("school_first", "report_here", "no_words", "words_elsewhere", "names_others",
                   "other_matter", "opens_here", "forwarded_here", "new_turn", "all_here")
+WRITING_MS = 80  # a character: nobody types faster
 HEADING = 8  # words: a message that names a school and says little more
 
 @dataclass(frozen=True)
@@ -80,16 +81,25 @@ def towards(scene: Scene, that: Entry, talk: Conversation) -> dict[str, float]:
 
 def _time(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float]) -> None:
     gap = scene.since(that)
-    ties["previous"] = that is scene.previous
-    ties["previous_2min"] = that is scene.previous and gap <= 2 * MINUTE
+    unread = _unread(scene, that, gap)  # that they follow one another says nothing then
+    ties["previous"] = that is scene.previous and not unread
+    ties["previous_2min"] = ties["previous"] and gap <= 2 * MINUTE
     ties["end"] = that is talk.last
-    ties["near"] = 1 / max(1, scene.number - that.number)
-    ties["minutes"] = 1 / (1 + gap / (5 * MINUTE))
+    ties["near"] = 0.0 if unread else 1 / max(1, scene.number - that.number)
+    ties["minutes"] = 0.0 if unread else 1 / (1 + gap / (5 * MINUTE))
     ties["hours"] = 1 / (1 + gap / (3 * HOUR))
     ties["stale"] = min(1.0, gap / (72 * HOUR))
     ties["root"] = that is talk.first
     ties["near_busy"], ties["minutes_busy"] = (
         ties["near"] * scene.busy, ties["minutes"] * scene.busy)
+
+
+def _unread(scene: Scene, that: Entry, gap: int) -> bool:
+    """Whether that came while the sender was writing: two who write at once do not answer one
+    another. Where times are whole minutes (exports, corpora) it cannot be told."""
+    fine = scene.reading.message.sent_at % MINUTE or that.at % MINUTE
+    return bool(fine) and that.sender != scene.sender \
+        and gap < WRITING_MS * len(scene.reading.message.text)
 
 
 def _asked(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float]) -> float:

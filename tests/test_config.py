@@ -143,6 +143,16 @@ def test_a_time_of_day(tmp_path: Path, time: str) -> None:
     assert 'bot.digest must be a time in quotes such as "09:00"' in told
 
 
+def test_who_may_what_by_id_and_by_number(tmp_path: Path) -> None:
+    bot = "hs_token: d, roles: {'@a:office.test': viewer, +923001234567: officer}"
+    bot += ", official_commands: [case status, case list (officer)]"
+    read = load(tmp_path, GOOD.replace("hs_token: d", bot)).bot
+    assert read.roles == {"@a:office.test": "viewer", "923001234567": "officer"}
+    for wrong, told in (("roles: {0300: officer}", "or phone numbers such as +923001234567, not"),
+                        ("official_commands: [case list (boss)]", "such as case status or case")):
+        assert told in refusal(tmp_path, GOOD.replace("hs_token: d", f"hs_token: d, {wrong}"))
+
+
 def test_rules_for_spaces(tmp_path: Path) -> None:
     rules = "[{space: Makran, groups: ['*Kech*', 120363000000000001@g.us]}]"
     read = load(tmp_path, GOOD.replace("as_token: a", f"as_token: a\n  spaces: {rules}"))

@@ -29,12 +29,15 @@ class Mistake(Exception):
 
 class Unclear(Exception):
     """The command can be read in several ways: (what it would mean, the command that says so, and
-    perhaps the reaction that stands for it)."""
+    perhaps the reaction that stands for it). `confirms`: the question has said what would happen,
+    and the answer is a yes to it; otherwise a command that waits for a ✅ still does."""
 
-    def __init__(self, sentence: str, readings: Sequence[tuple[str, ...]]) -> None:
+    def __init__(self, sentence: str, readings: Sequence[tuple[str, ...]],
+                 confirms: bool = False) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.readings = readings
+        self.confirms = confirms
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Call:
     number: CaseNumber | None
     rest: str  # what follows, quotes taken off; may have several lines
     before_verb: bool = False  # `!case 12 close`: the number cannot be part of the text
+    said: str = ""  # what follows the verb with the number, which may be part of the text after all
 
 
 @dataclass(frozen=True)

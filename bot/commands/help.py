@@ -1,6 +1,7 @@
 """`!help`: the vocabulary, from the same table that the bot works by."""
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass, replace
 
 from archive.db import Unit
@@ -50,8 +51,12 @@ class Help:
         elif len(wanted) > 1:
             chosen = [c for c in chosen if grammar.has_verb(c, wanted[1])] or chosen
         if not chosen:
-            raise Mistake(f"I have no help on {texts.shorten(' '.join(wanted), 40)!r}.",
-                          call.command)
+            verbs = [c.name.split()[-1] for c in self.commands]
+            near = difflib.get_close_matches(wanted[0], verbs, 1, grammar.NEAR)
+            said = render.isolate(texts.shorten(" ".join(wanted), 40))
+            raise Mistake(f"I have no help on “{said}”" + (
+                f"; did you mean {near[0]}?" if near else "."), call.command,
+                f"help {near[0]}" if near else "")
         return HelpPage(chosen, full=True)
 
     async def do(self, tools: Tools, request: Request, page: HelpPage) -> Unit[HelpPage]:
@@ -91,6 +96,6 @@ class Help:
 def help_command(commands: list[Command]) -> Command:
     """The command that explains `commands`."""
     page = Help(commands)
-    return Command("help", "[case|post|search|digest]",
-                   "Shows this; with a word, more about it.", (), page.parse, page.do, page.render,
-                   examples=("help case",))
+    return Command("help", "[WORD]",
+                   "Shows this; with a word (case, thread, close …), more about it.", (),
+                   page.parse, page.do, page.render, examples=("help case",))

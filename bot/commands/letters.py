@@ -26,7 +26,7 @@ from bot.commands.base import (
     Tools,
 )
 from bot.commands.opening import TITLE_LONGEST
-from bot.commands.which import find, which
+from bot.commands.which import find, find_apart, value, which
 from bot.commands.work import OnCase, changed
 from nlp import words as texts
 
@@ -64,12 +64,12 @@ class Export:
 
 def parse_export(call: Call, request: Request) -> Export:
     """A case, and perhaps a format."""
-    wanted, word = which(call, request), texts.fold(texts.one_line(call.rest))
+    wanted, word = which(call, request), texts.fold(value(call))
     for name, (_, known, _) in FORMATS.items():
         if word in known:
             return Export(wanted, name)
     raise Mistake("A case can be exported as pdf, docx or json; I do not know "
-                  f"{texts.shorten(word, 40)!r}.", call.command)
+                  f"“{render.isolate(texts.shorten(word, 40))}”.", call.command)
 
 
 async def do_export(tools: Tools, request: Request, order: Export) -> Unit[Printed]:
@@ -99,9 +99,7 @@ def render_export(printed: Printed, request: Request) -> list[Say]:
 
 def parse_letter(call: Call, request: Request) -> OnCase:
     """A case, and perhaps to whom."""
-    wanted, whom = which(call, request, text_follows=True), texts.one_line(call.rest)
-    if whom.lower().startswith("to "):
-        whom = whom[3:].strip()
+    wanted, whom = which(call, request, text_follows=True), value(call)
     if len(whom) > TITLE_LONGEST:
         raise Mistake(f"A post or person has at most {TITLE_LONGEST} characters.", call.command)
     return OnCase(wanted, whom)
@@ -109,23 +107,22 @@ def parse_letter(call: Call, request: Request) -> OnCase:
 
 async def do_letter(tools: Tools, request: Request, order: OnCase) -> Unit[Printed]:
     """Draft it, as DOCX to be finished and as PDF to be looked at."""
-    case = await find(tools, request, order.which)
-    if case.status == "merged":
-        raise casework.Refused(case, "merged")
+    case = await find_apart(tools, request, order.which)
     file = await _read(tools, request, case)
     draft = letters.draft(file, tools.config.letter, order.text, request.at)
     paper = await _made(lambda: pdf.letter(draft))
     name = f"{case.number} {draft.kind} DRAFT"
     to = " ".join(draft.to).rstrip(".")
-    return _noted(case, request, "letter", f"{draft.kind}, to {to}", (
-        f"a letter to {render.isolate(to)} that {letters.KINDS[draft.kind]}"), (
+    to = "" if letters.BLANK in to else f" to {render.isolate(to)}"
+    return _noted(case, request, "letter", f"{draft.kind}{',' if to else ''}{to}", (
+        f"a letter{to} that {letters.KINDS[draft.kind]}"), (
         (f"{name}.docx", DOCX, docx.letter(draft)), (f"{name}.pdf", PDF, paper)))
 
 
 def render_letter(printed: Printed, request: Request) -> list[Say]:
     """The draft, and that it is one."""
     words = (f"This is the draft of {printed.words}. Nothing has been sent: an officer checks "
-             "every word, fills in number and name, signs and sends it.")
+             "every word, fills in what is blank, signs and sends it.")
     case = printed.docket.case
     return [*changed(printed.docket, request, "has the draft of a letter in its thread, as DOCX "
                      "and PDF; it has not been sent, and an officer finishes it"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from archive import cases
 from archive.cases import Case, Docket, Filter
 from archive.db import Unit
-from bot import render
+from bot import holders, render
 from bot.commands.base import (
     Answer,
     Call,
@@ -19,7 +19,8 @@ from bot.commands.base import (
     Tools,
     result,
 )
-from bot.commands.which import find, only
+from bot.commands.marking import read_district
+from bot.commands.which import find, only, polite
 from nlp import schools
 from nlp import words as texts
 
@@ -44,11 +45,17 @@ BY: dict[str, tuple[str, ...]] = {
 }
 
 
+# Words that say nothing beside them: `list all cases of district Sibi`.
+_IDLE = frozenset(("cases", "case", "files", "the", "of", "that", "are", "کیس", "مقدمات", "کے",
+                   "about", "and", "in", "for"))
+
+
 @dataclass(frozen=True)
 class Wanted:
-    """Which cases: `kind` of KINDS or BY, with its word."""
+    """Which cases: a kind of KINDS, and perhaps one of BY with its word."""
 
-    kind: str
+    kind: str = "open"
+    by: str = ""
     word: str = ""
 
 
@@ -62,23 +69,50 @@ class Listing:
 
 
 def parse_list(call: Call, request: Request) -> Wanted:
-    """One of KINDS, or one of BY and a word."""
-    first, _, rest = texts.fold(call.rest.strip()).partition(" ")
-    whole = " ".join(filter(None, (first, rest)))
-    for name, words in KINDS.items():
-        if (not whole and name == "open") or whole in words:
-            return Wanted(name)
-    for name, words in BY.items():
-        if first in words:
-            if not rest.strip():
-                raise Mistake(f"Which {name}? For example: case list {_EXAMPLES[name]}.",
-                              call.command)
-            return Wanted(name, rest.strip())
+    """Any of KINDS, then perhaps one of BY with a word: `closed district Sibi`. Raises Mistake."""
+    said = polite(texts.one_line(call.rest)).split()
+    kind = ""
+    while said:
+        first = texts.fold(said[0])
+        found = next((name for name, words in KINDS.items() if first in words), "")
+        if found and kind in ("", "all", "open"):  # `all overdue cases`
+            kind = found
+        elif first not in _IDLE:
+            break
+        said.pop(0)
+    if not said:
+        return Wanted(kind or "open")
+    by = next((name for name, words in BY.items() if first in words), "")
+    word = " ".join(each for each in said[1:] if by or texts.fold(each) not in _IDLE)
+    if by and not word:
+        raise Mistake(f"Which {by}? For example: {request.prefix}case list {_EXAMPLES[by]}.",
+                      call.command)
+    if by:
+        return Wanted(kind or "open", by, _read_word(by, word))
+    district = read_district(" ".join(said))
+    if district:  # `list Sibi`
+        return Wanted(kind or "open", "district", district)
+    if holders.names_post(" ".join(said)):  # `list DEO Sibi`
+        return Wanted(kind or "open", "post", " ".join(said))
+    raise _unlisted(call, request, kind, first, word)
+
+
+def _read_word(by: str, word: str) -> str:
+    if by == "school":
+        return schools.read_code(word) or word
+    return (by == "district" and read_district(word)) or word.lstrip("#@")
+
+
+def _unlisted(call: Call, request: Request, kind: str, first: str, word: str) -> Mistake:
+    """What to say to a word that is neither kind nor anything else, with what was perhaps meant."""
+    wrong = render.isolate(texts.shorten(texts.one_line(call.rest), 40))
     near = difflib.get_close_matches(first, [*KINDS, *BY], 1, 0.6)
-    wrong = texts.shorten(texts.one_line(call.rest), 40)
-    raise Mistake(f"I cannot list {wrong!r}{f'; did you mean {near[0]}?' if near else '.'}",
-                  call.command, f"case list {near[0]} {rest}".rstrip() if near and (
-                      near[0] in KINDS or rest) else "")
+    if not near or (near[0] in KINDS and (word or kind)):
+        return Mistake(f"I cannot list “{wrong}”, but search for it.", call.command,
+                       f"case search {texts.one_line(call.rest)}")
+    return Mistake(f"I cannot list “{wrong}”; did you mean {near[0]}?", call.command,
+                   f"case list {kind} {near[0]} {word}".replace("  ", " ").rstrip()
+                   if near[0] in KINDS or word else "")
 
 
 _EXAMPLES = {"district": "district Sibi", "post": "post DEO Sibi", "tag": "tag salary",
@@ -102,39 +136,32 @@ async def do_list(tools: Tools, request: Request, wanted: Wanted) -> Unit[Listin
 
 
 def _filter(wanted: Wanted, request: Request, rooms: tuple[str, ...]) -> Filter:
-    here = Filter(room_ids=rooms, states=cases.ACTIVE)
-    me = request.actor
+    here, me = Filter(room_ids=rooms, states=cases.ACTIVE), request.actor
     match wanted.kind:
         case "new" | "waiting" | "resolved" | "closed":
-            return replace(here, states=(wanted.kind,))
+            here = replace(here, states=(wanted.kind,))
         case "overdue":
-            return replace(here, overdue_at=request.at, order="due")
+            here = replace(here, overdue_at=request.at, order="due")
         case "mine":
-            return replace(here, holder_mxid=me.mxid, holder=me.name)
+            here = replace(here, holder_mxid=me.mxid, holder=me.name)
         case "watched":
-            return replace(here, watcher=me.mxid)
+            here = replace(here, watcher=me.mxid)
         case "all":
-            return replace(here, states=())
-        case "district":
-            return replace(here, district=wanted.word)
-        case "post":
-            return replace(here, post=wanted.word)
-        case "tag":
-            return replace(here, tag=wanted.word)
-        case "school":
-            return replace(here, school=schools.read_code(wanted.word) or wanted.word)
-    return here
+            here = replace(here, states=())
+    # `post` of BY is the filter's name, too, and so are the others
+    return replace(here, **{wanted.by: wanted.word}) if wanted.by else here
 
 
 def _title(wanted: Wanted, request: Request) -> str:
-    if wanted.word:
-        word = render.isolate(wanted.word)
-        return {"district": f"Open cases of district {word}", "post": f"Open cases with {word}",
-                "tag": f"Open cases tagged {word}", "school": f"Open cases about school {word}",
-                }[wanted.kind]
-    return {"mine": f"Open cases with {request.actor.name}", "all": "All cases",
-            "watched": f"Open cases that {request.actor.name} watches",
-            }.get(wanted.kind, f"{wanted.kind.capitalize()} cases")
+    me = render.isolate(request.actor.name)
+    title = {"mine": f"Open cases with {me}", "all": "All cases",
+             "watched": f"Open cases that {me} watches",
+             }.get(wanted.kind, f"{wanted.kind.capitalize()} cases")
+    if wanted.by:
+        between = {"district": "of district", "post": "with", "tag": "tagged",
+                   "school": "about school"}[wanted.by]
+        title += f" {between} {render.isolate(wanted.word)}"
+    return title
 
 
 def render_list(listing: Listing, request: Request) -> list[Say]:
@@ -184,16 +211,17 @@ def render_history(docket: Docket, request: Request) -> list[Say]:
 
 LIST_COMMANDS = [
     Command("case list",
-            "[open|new|waiting|overdue|resolved|closed|mine|watched|all|district X|post Y|tag Z|"
+            "[open|new|waiting|overdue|resolved|closed|mine|watched|all] [district X|post Y|tag Z|"
             "school N]",
-            "Lists the cases of this room: the open ones, unless you say otherwise. In a private "
-            "talk with me, those of every room.",
-            ("ls", "فہرست"), parse_list, do_list, render_list, role="viewer",
+            "Lists the cases of this room: the open ones, unless you say otherwise; a state and "
+            "what they are about may be said together. In a private talk with me, those of every "
+            "room.",
+            ("ls", "فہرست", "لسٹ"), parse_list, do_list, render_list, role="viewer",
             examples=("case list", "case list mine", "case list overdue",
-                      "case list school 07086")),
+                      "case list school 07086", "case list closed district Sibi")),
     Command("case search", "WORDS",
             "Finds cases, in any state, by number, title, holder, district, school or tag.",
-            ("find", "تلاش"), parse_search, do_search, render_list, role="viewer",
+            ("find", "تلاش", "سرچ"), parse_search, do_search, render_list, role="viewer",
             examples=("case search salary sibi",)),
     Command("case show", "N",
             "The docket sheet: facts, papers, and everything that was done, by whom and when.",
@@ -201,6 +229,6 @@ LIST_COMMANDS = [
             takes_number=True, examples=("case show 42", "case 42"), role="viewer"),
     Command("case history", "N",
             "Everything that was done to the case, by whom and when.",
-            ("log", "تاریخ"), only, do_show, render_history,
+            ("log", "تاریخچہ", "روداد"), only, do_show, render_history,
             takes_number=True, examples=("case history 42",), role="viewer"),
 ]

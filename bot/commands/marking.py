@@ -3,20 +3,23 @@ case is about, and who follows it."""
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from archive import casework
+from archive import casework, fold
 from archive.cases import CLASSIFICATIONS, PRIORITIES, Case, Docket
 from archive.db import Unit
 from bot.commands.base import Call, CaseNumber, Command, Mistake, Request, Say, Tools
-from bot.commands.which import find, only, which
+from bot.commands.which import find, only, value, which
 from bot.commands.work import changed
-from nlp import schools
+from nlp import places, schools
 from nlp import words as texts
 
 LONGEST = 80  # characters of a tag, a school's name, a district
 MOST = 10  # tags or schools in one command
+
+_DISTRICT = re.compile(r"^(?:district|ضلع)\s+|\s+(?:district|ضلع)$", re.I)
 
 Do = Callable[[Tools, Request, "Marks"], Awaitable[Unit[Docket]]]
 
@@ -31,21 +34,31 @@ class Marks:
 
 def parse_tags(call: Call, request: Request) -> Marks:
     """Words, with or without #, commas or blanks between them."""
-    wanted = which(call, request)
-    words = texts.fold(texts.one_line(call.rest)).replace(",", " ").replace("،", " ").split()
+    wanted = which(call, request, text_follows=True)
+    words = texts.fold(value(call)).replace(",", " ").replace("،", " ").split()
     tags = tuple(dict.fromkeys(filter(None, (word.lstrip("#") for word in words))))
     return _checked(call, wanted, tags, "tag")
 
 
 def parse_schools(call: Call, request: Request) -> Marks:
     """BEMIS codes, or one school's name."""
-    wanted, said = which(call, request, text_follows=False), texts.one_line(call.rest)
+    wanted, said = _of_school(call, request)
     parts = [part for part in said.replace(",", " ").replace("،", " ").split() if part]
     codes = [schools.read_code(part) for part in parts]
     if parts and all(codes):
         return _checked(call, wanted, tuple(dict.fromkeys(filter(None, codes))), "school")
     code = schools.read_code(said)
     return _checked(call, wanted, (code or said,) if said else (), "school")
+
+
+def _of_school(call: Call, request: Request) -> tuple[Case | CaseNumber, str]:
+    """The case, and the words for its schools. In a case's thread a first number of five digits is
+    a school's code, not a case."""
+    number = call.number
+    if request.thread_case and number and not call.before_verb and (
+            schools.read_code(number.text)):
+        return request.thread_case, texts.one_line(call.said)
+    return which(call, request), value(call)
 
 
 def _checked(call: Call, wanted: Case | CaseNumber, values: tuple[str, ...], what: str) -> Marks:
@@ -101,25 +114,39 @@ class Field:
 
 def parse_district(call: Call, request: Request) -> Field:
     """A district's name, or none."""
-    wanted, name = which(call, request), texts.one_line(call.rest)
+    wanted, name = which(call, request), value(call)
     if not name:
         raise Mistake("Which district? Or none.", call.command)
     if len(name) > LONGEST:
         raise Mistake(f"A district has at most {LONGEST} characters.", call.command)
-    return Field(wanted, None if texts.fold(name) in ("none", "-", "کوئی نہیں") else name)
+    none = texts.fold(name) in ("none", "-", "کوئی نہیں")
+    return Field(wanted, None if none else read_district(name) or name)
+
+
+def read_district(said: str) -> str:
+    """A district's name as the gazetteer writes it, in whatever spelling or script it was said; ""
+    when the words are no district and nothing else."""
+    said = _DISTRICT.sub("", said)
+    for spelt in (said, said.title()):  # short names count with a capital only
+        words = fold.words(spelt)
+        found = places.districts(words, spelt)
+        if len(found) == 1 and found[0].end - found[0].start == len(words):
+            return found[0].name
+    return ""
 
 
 def _one_of(values: tuple[str, ...], others: dict[str, str]
             ) -> Callable[[Call, Request], Field]:
     def parse(call: Call, request: Request) -> Field:
-        wanted, word = which(call, request), texts.fold(texts.one_line(call.rest))
+        wanted, word = which(call, request), texts.fold(value(call))
         word = others.get(word, word)
         if word in values:
             return Field(wanted, word)
         near = difflib.get_close_matches(word, values, 1, 0.6)
         hint = f"; did you mean {near[0]}?" if near and word else ""
+        number = f"{call.number.text} " if call.number else ""
         raise Mistake(f"It can be {', '.join(values[:-1])} or {values[-1]}{hint or '.'}",
-                      call.command)
+                      call.command, f"{call.command.name} {number}{near[0]}" if hint else "")
     return parse
 
 
@@ -134,7 +161,7 @@ def _putting(field: str) -> Callable[[Tools, Request, Field], Awaitable[Unit[Doc
 def render_district(docket: Docket, request: Request) -> list[Say]:
     """Its district."""
     name = docket.case.district or ""
-    return changed(docket, request, "is of district" if name else "has no district", name)
+    return changed(docket, request, "belongs to district" if name else "has no district", name)
 
 
 def render_priority(docket: Docket, request: Request) -> list[Say]:
@@ -148,21 +175,22 @@ def render_classify(docket: Docket, request: Request) -> list[Say]:
 
 
 _URGENCY = {"فوری": "urgent", "اہم": "high", "عام": "normal", "immediate": "urgent",
-            "most urgent": "urgent", "top": "urgent"}
+            "most urgent": "urgent", "top": "urgent", "very high": "urgent", "medium": "normal"}
 _SECRECY = {"خفیہ": "secret", "صیغہ راز": "confidential", "public": "open", "none": "open"}
 
 MARKING_COMMANDS = [
     Command("case tag", "N TAG …", "Tags the case.", ("label", "ٹیگ"),
             parse_tags, _marking("tag"), render_tags, takes_number=True,
             examples=("case tag 42 salary absence",)),
-    Command("case untag", "N TAG …", "Takes tags away.", ("unlabel",),
+    Command("case untag", "N TAG …", "Takes tags away.", ("unlabel", "remove tag", "ٹیگ ہٹاؤ"),
             parse_tags, _marking("tag", away=True), render_tags, takes_number=True,
             examples=("case untag 42 salary",)),
     Command("case school", "N CODE|NAME",
             "Says which school it is about, by BEMIS code (leading zeros count) or by name.",
             ("bemis", "اسکول", "سکول"), parse_schools, _marking("school"), render_schools,
             takes_number=True, examples=("case school 42 07086",)),
-    Command("case unschool", "N CODE|NAME", "Takes a school away.", (),
+    Command("case unschool", "N CODE|NAME", "Takes a school away.",
+            ("remove school", "اسکول ہٹاؤ", "سکول ہٹاؤ"),
             parse_schools, _marking("school", away=True), render_schools, takes_number=True,
             examples=("case unschool 42 07086",)),
     Command("case district", "N NAME|none", "Says which district it is of.", ("ضلع",),
@@ -179,7 +207,7 @@ MARKING_COMMANDS = [
     Command("case watch", "N", "You are named in the case's thread when something is done to it.",
             ("follow", "نظر"), parse_watch, _marking("watcher"), render_watch, takes_number=True,
             examples=("case watch 42",), role="viewer"),
-    Command("case unwatch", "N", "Ends that.", ("unfollow",),
+    Command("case unwatch", "N", "Ends that.", ("unfollow", "stop watching", "نظر ہٹاؤ"),
             parse_watch, _marking("watcher", away=True), render_watch, takes_number=True,
             examples=("case unwatch 42",), role="viewer"),
 ]

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from archive import botbooks, cases, casework
-from archive.cases import Case, Docket, Paper
+from archive.cases import Case, Docket, Filter, Paper
 from archive.db import Unit
 from bot import parse as grammar
 from bot import render
@@ -25,11 +25,13 @@ from bot.commands.base import (
     Tools,
     Unclear,
 )
-from bot.commands.which import find, only, which
+from bot.commands.which import find, find_apart, only, which
 from nlp import schools
 from nlp import words as texts
+from nlp.address import after_address
 
 TITLE_LONGEST = 200
+NAMES, TWINS = 5, 20  # schools' names that are looked up, cases of each that are looked at
 DAY_MS = 86_400_000
 
 INTERNAL = ("Internal: what is written here does not go to WhatsApp. This thread is the workspace "
@@ -91,16 +93,25 @@ def parse_open(call: Call, request: Request) -> Opening:
     if not texts.one_line(title) and request.reply_to is None:
         raise Mistake("A case needs a title, or write this as a reply to the message that it is "
                       "about.", call.command)
+    number = grammar.read_number(title)
+    if number and not request.confirmed:
+        raise Unclear(f"Is {number.text} a case?", [
+            (f"show case {number.text}", f"case show {number.text}"),
+            (f"take case {number.text} up again", f"case reopen {number.text}"),
+            (f"open a new case that is called {number.text}", f"case open {number.text}")],
+            confirms=True)
     return Opening(title, request.reply_to)
 
 
 async def do_open(tools: Tools, request: Request, opening: Opening) -> Unit[Docket]:
-    """Read the first paper, ask when there is a case about the same school, then open."""
+    """Read the first paper, ask when there is a case with it or about the same school, then open.
+    """
     paper = await paper_of(tools, request, opening.reply_to) if opening.reply_to else None
     said = f"{opening.title}\n{paper.excerpt if paper else ''}"
     codes = schools.codes(said)[:10]
     if not request.confirmed:
-        await _ask_for_twins(tools, request, opening, codes)
+        await _ask_when_on_file(tools, request, opening)
+        await _ask_for_twins(tools, request, opening, codes, schools.names(said))
     return _opened(request, opening, paper, codes)
 
 
@@ -110,31 +121,55 @@ def _opened(request: Request, opening: Opening, paper: Paper | None,
     return casework.open_case(
         department=request.department,
         year=datetime.fromtimestamp(request.at / 1000, request.zone).year,
-        title=title or texts.title_from(paper.excerpt if paper else ""),
+        title=title or texts.title_from(after_address(paper.excerpt) if paper else ""),
         text=opening.title, room_id=request.room_id, actor=request.actor, at=request.at,
         event_id=request.event_id, card_txn=f"{request.event_id}.card",
         papers=[paper] if paper else [], schools=codes)
 
 
-async def _ask_for_twins(tools: Tools, request: Request, opening: Opening,
-                         codes: list[str]) -> None:
-    """Raises Unclear when a case about the same school is open, or was opened lately."""
+async def _ask_when_on_file(tools: Tools, request: Request, opening: Opening) -> None:
+    """Raises Unclear when the message lies on the file of a case of this room that is not over: two
+    who press 📁 at the same time want one case."""
+    found = await cases.of_paper(tools.db, opening.reply_to) if opening.reply_to else []
+    twin = next((c for c in found if c.active and c.room_id == request.room_id), None)
+    if twin is None:
+        return
+    raise Unclear(
+        f"That message lies on the file of {twin.number} already "
+        f"(“{render.isolate(twin.title)}”), which is {render.standing_within(twin, request)}.",
+        [("open another case all the same", f"case open {opening.title}".rstrip(), "📁")],
+        confirms=True)
+
+
+async def _ask_for_twins(tools: Tools, request: Request, opening: Opening, codes: list[str],
+                         names: list[str]) -> None:
+    """Raises Unclear when a case about the same school is open, or was opened lately: by its code,
+    or by its name in the title."""
     since = request.at - tools.config.bot.duplicate_days * DAY_MS
-    twins: dict[int, Case] = {}
+    twins: dict[int, tuple[Case, str]] = {}
+    for name in names[:NAMES]:
+        # how the name begins: `gbps killi nau` is also `GBPS Killi Nau Sibi`
+        wanted = Filter(room_ids=(request.room_id,), words=name)
+        for case in (await cases.listing(tools.db, wanted, TWINS))[0]:
+            if (case.active or case.opened_at >= since) and case.status != "merged" and any(
+                    schools.same(name, other) for other in schools.names(case.title)):
+                kind, _, rest = name.partition(" ")
+                twins[case.id] = case, f"{kind.upper()} {rest.title()}"
     for code in codes:
         for case in await cases.about_school(tools.db, code, since):
             if case.room_id == request.room_id:
-                twins[case.id] = case
+                twins[case.id] = case, ", ".join(codes)
     if not twins:
         return
-    twin = max(twins.values(), key=lambda case: case.id)
+    twin, school = twins[max(twins)]
     at = render.when(twin.opened_at, request.zone)
     ways = [(f"put this on the file of {twin.number}", f"case link {twin.number}", "🔗")] \
         if opening.reply_to else []
     raise Unclear(
-        f"{twin.number} is about the same school ({', '.join(codes)}): "
-        f"“{render.isolate(twin.title)}”. {render.standing(twin, request)}, opened {at}.",
-        [*ways, ("open another case all the same", f"case open {opening.title}".rstrip(), "📁")])
+        f"{twin.number} (“{render.isolate(twin.title)}”) is about the same school: "
+        f"{school}. It was opened {at} and is {render.standing_within(twin, request)}.",
+        [*ways, ("open another case all the same", f"case open {opening.title}".rstrip(), "📁")],
+        confirms=True)
 
 
 def render_open(docket: Docket, request: Request) -> list[Say]:
@@ -150,7 +185,8 @@ def render_open(docket: Docket, request: Request) -> list[Say]:
 
 # merge, unmerge
 
-_INTO = re.compile(r"^(?:in ?to|with|میں|کو|سے)\s+", re.I)
+_INTO = re.compile(r"^(?:کو\s+)?(?:in ?to|میں)\s+", re.I)
+_AND = re.compile(r"^(?:(?:and|with|اور|کو|سے)\s+|[&+,،]\s*)", re.I)
 
 
 @dataclass(frozen=True)
@@ -162,36 +198,46 @@ class Pair:
 
 
 def parse_merge(call: Call, request: Request) -> Pair:
-    """`A into B`; in a case's thread `into B` is enough."""
-    first = which(call, request)
+    """`A into B`; in a case's thread `into B` is enough. Which becomes part of which is asked
+    when it is not said. Raises Mistake and Unclear."""
+    first, own = which(call, request), request.thread_case
     rest = _INTO.sub("", call.rest.strip())
-    number, after = grammar.take_number(rest)
+    if call.number and own and not rest:  # `merge 12`, in a case's thread
+        raise _which_into(call.number.text, own.number)
+    number, after = grammar.take_number(_AND.sub("", rest))
     if number is None or after.strip():
-        raise Mistake("Into which case? For example: case merge 12 into 9.", call.command)
+        raise Mistake(f"Into which case? For example: {request.prefix}case merge 12 into 9.",
+                      call.command)
+    if rest == call.rest.strip() and call.number:  # `merge 12 and 9`
+        raise _which_into(call.number.text, number.text)
     return Pair(first, number)
+
+
+def _which_into(one: str, other: str) -> Unclear:
+    return Unclear("Which becomes part of which?", [
+        (f"{one} becomes part of {other}", f"case merge {one} into {other}"),
+        (f"{other} becomes part of {one}", f"case merge {other} into {one}")])
 
 
 async def preview_merge(tools: Tools, request: Request, pair: Pair) -> str:
     """What would be merged."""
     first, into = await _both(tools, request, pair)
     docket = await cases.read_docket(tools.db, first.id)
-    joins = "joins" if len(docket.papers) == 1 else "join"
+    join = "joins" if len(docket.papers) == 1 else "join"
+    over = "" if into.active else f" {into.number} is {into.status}, and {first.number} with it."
     return (f"{first.number} ({render.isolate(first.title)}) becomes part of {into.number} "
-            f"({render.isolate(into.title)}): {render.papers_count(docket)} {joins} its file, and "
-            f"work goes on there. {request.prefix}case unmerge {first.number} undoes it.")
+            f"({render.isolate(into.title)}): {render.papers_count(docket)} {join} its file, and "
+            f"work goes on there.{over} {request.prefix}case unmerge {first.number} undoes it.")
 
 
 async def _both(tools: Tools, request: Request, pair: Pair) -> tuple[Case, Case]:
-    first = await find(tools, request, pair.which)
-    into = await find(tools, request, pair.into)
+    first = await find_apart(tools, request, pair.which)
+    into = await find_apart(tools, request, pair.into)
     if first.id == into.id:
         raise Mistake(f"{first.number} cannot be merged into itself.")
     if first.room_id != into.room_id:
         raise Mistake(f"{first.number} and {into.number} are cases of different rooms; papers of "
                       "one room are not shown in another.")
-    for case in (first, into):
-        if case.status == "merged":
-            raise casework.Refused(case, "merged")
     return first, into
 
 
@@ -261,12 +307,13 @@ def parse_split(call: Call, request: Request) -> Splitting:
     if request.reply_to is None:
         raise Mistake("Write this as a reply to the paper that is to become a case of its own.",
                       call.command)
-    return Splitting(which(call, request), request.reply_to, texts.clean(call.rest))
+    return Splitting(which(call, request, text_follows=True), request.reply_to,
+                     texts.clean(call.rest))
 
 
 async def preview_split(tools: Tools, request: Request, splitting: Splitting) -> str:
     """What would leave."""
-    case = await find(tools, request, splitting.which)
+    case = await find_apart(tools, request, splitting.which)
     paper = await _paper_on_file(tools, case, splitting.paper)
     return (f"“{render.isolate(render.one(paper.excerpt, 120))}” leaves the file of {case.number} "
             "and becomes the first paper of a new case.")
@@ -304,13 +351,13 @@ OPENING_COMMANDS = [
             "Opens a case. As a reply, the message replied to becomes the first paper, and gives "
             "the title when you give none. When a case about the same school is open already, you "
             "are asked.",
-            ("new", "create", "start", "کھولو", "کھولیں", "نیا"),
+            ("new", "create", "start", "کھولو", "کھولیں", "نیا", "اوپن"),
             parse_open, do_open, render_open,
             examples=("case open GBPS Killi Nau closed since Monday", "case open")),
     Command("case merge", "A into B",
             "Makes a case part of another, after you have said ✅. Nothing is lost; unmerge undoes "
             "it.",
-            ("join", "unite", "ملاؤ", "ملائیں", "ضم"), parse_merge, do_merge, render_merge,
+            ("join", "unite", "ملاؤ", "ملائیں", "ضم", "مرج"), parse_merge, do_merge, render_merge,
             takes_number=True, examples=("case merge 12 into 9",), role="officer",
             preview=preview_merge),
     Command("case unmerge", "N",

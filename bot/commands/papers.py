@@ -18,7 +18,7 @@ from bot.commands.base import (
     Tools,
 )
 from bot.commands.opening import paper_of, thread_of
-from bot.commands.which import find, only, which
+from bot.commands.which import find, find_apart, only, which
 from bot.commands.work import OnCase, changed
 from nlp import words as texts
 
@@ -37,7 +37,7 @@ class OnFile:
 def parse_paper(call: Call, request: Request) -> OnFile:
     """As a reply to the message."""
     if request.reply_to is None:
-        raise Mistake("Write this as a reply to the message.", call.command)
+        raise Mistake("Which message? Write this as a reply to it.", call.command)
     return OnFile(only(call, request), request.reply_to)
 
 
@@ -85,7 +85,7 @@ def render_papers(docket: Docket, request: Request) -> list[Say]:
 
 async def preview_unlink(tools: Tools, request: Request, wanted: OnFile) -> str:
     """What would leave the file."""
-    case = await find(tools, request, wanted.which)
+    case = await find_apart(tools, request, wanted.which)
     docket = await cases.read_docket(tools.db, case.id)
     paper = next((each for each in docket.papers if each.event_id == wanted.event_id), None)
     if paper is None:
@@ -119,7 +119,7 @@ def parse_tell(call: Call, request: Request) -> OnCase:
 
 async def preview_tell(tools: Tools, request: Request, order: OnCase) -> str:
     """What would be said, and to whom."""
-    case = await find(tools, request, order.which)
+    case = await find_apart(tools, request, order.which)
     docket = await cases.read_docket(tools.db, case.id)
     quoting = "" if not docket.papers else (
         f", quoting “{render.isolate(render.one(docket.papers[0].excerpt, 80))}”")
@@ -151,7 +151,7 @@ def render_tell(facts: tuple[Docket, Told], request: Request) -> list[Say]:
 PAPER_COMMANDS = [
     Command("case link", "N",
             "As a reply to a message: puts it on the case's file.",
-            ("add", "attach", "جوڑو", "شامل"), parse_link, do_link, render_papers,
+            ("add", "attach", "جوڑو", "شامل", "لنک"), parse_link, do_link, render_papers,
             takes_number=True, examples=("case link 42",)),
     Command("case unlink", "N",
             "As a reply to a message: takes it off the case's file, after you have said ✅.",

@@ -236,7 +236,7 @@ async def do_list(tools: Tools, request: Request, wanted: Wanted) -> Unit[Many]:
     if wanted.place and place is None:
         near = book.nearest_place(wanted.place)
         verb = "post list vacant" if wanted.vacant else "post list"
-        raise Mistake(f"I know no place {wanted.place!r}"
+        raise Mistake(f"I know no place {texts.shorten(wanted.place, 60)!r}"
                       + (f"; did you mean {near}?" if near else "."), wanted.call.command,
                       f"{verb} {near}" if near else "")
     held = await postings.on_day(tools.db, day)

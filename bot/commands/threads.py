@@ -61,7 +61,7 @@ class Why:
 def parse_why(call: Call, request: Request) -> str:
     """As a reply to the message."""
     if request.reply_to is None:
-        raise Mistake("Write this as a reply to the message.", call.command)
+        raise Mistake("Which message? Write this as a reply to it.", call.command)
     if call.rest.strip():
         raise Mistake("This takes nothing else.", call.command)
     return request.reply_to

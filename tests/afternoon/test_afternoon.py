@@ -64,7 +64,8 @@ async def a_school_that_has_a_case(afternoon: Afternoon) -> None:
     mended by ✅."""
     room = await afternoon.room("schools")
     [question] = room.replies(afternoon.events["m14"])
-    assert f"{ONE} is about the same school (05311): “GBPS Killi Sardar Khan" in question.body
+    assert f"{ONE} (“GBPS Killi Sardar Khan" in question.body
+    assert "is about the same school: 05311." in question.body
     shows(room, ONE, "3 papers")
     shows(room, THREE, "Open, with Bilal Baloch", "November salary of 14 JVT teachers")
     shows(room, FOUR, "Open, with Ayesha Khan")  # `!case asign 4 me`, and ✅

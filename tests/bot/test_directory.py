@@ -264,8 +264,8 @@ async def test_a_case_goes_to_a_post_and_its_holder_is_named(office: Office) -> 
     assert said == f"{number} is with DEO Sibi, today Ghulam Haider."
     said = await office.said("!case assign 1 DEO Kohlu")
     assert said == f"{number} is with DEO Kohlu; nobody holds that post today (before: DEO Sibi)."
-    assert await office.said("!case assign 1 Bilal") == (
-        f"{number} is with Bilal (before: DEO Kohlu).")
+    assert await office.said("!case assign 1 Bilal Baloch") == (
+        f"{number} is with Bilal Baloch (before: DEO Kohlu).")
 
 
 async def test_names_propose_postings_in_the_staff_room(office: Office) -> None:

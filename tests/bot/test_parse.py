@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.cases import Actor, Case
-from bot import inbox, parse, render
-from bot.commands import COMMANDS
+from bot import inbox, meanings, parse, render
 from bot.commands.base import Mistake, Request, Unclear
+from bot.commands.vocabulary import COMMANDS
 from bot.matrix import RoomTimeline
 from nlp import calendar
 from nlp import words as texts
@@ -66,6 +67,42 @@ def sentence(body: str, **request: Any) -> str:
     ("!case assign 3 DEO Sibi", ("case assign", 3, "DEO Sibi")),
     ("!case list mine", ("case list", None, "mine")),
     ('!search "boundary wall" Sibi', ("search", None, '"boundary wall" Sibi')),
+    ("!case assign 42 to DEO Sibi", ("case assign", 42, "to DEO Sibi")),
+    ("!case give case 42 to DEO Sibi", ("case assign", 42, "to DEO Sibi")),
+    ("!case note on case no. 42: DEO called", ("case note", 42, "DEO called")),
+    ("!case note 42 - DEO called", ("case note", 42, "DEO called")),
+    ("!case note 42 -5 degrees", ("case note", 42, "-5 degrees")),
+    ("!case status of 42", ("case status", 42, "")),
+    ("!case show me case 42", ("case show", 42, "")),
+    ("!case link this to 42", ("case link", 42, "")),
+    ("!case resolve 42 teacher is back", ("case status", 42, "resolved teacher is back")),
+    ("!case wait 42 for DC Kech", ("case status", 42, "waiting for DC Kech")),
+    ("!case 42 resolved, water is back", ("case status", 42, "resolved water is back")),
+    ("!case 42 is resolved", ("case status", 42, "resolved")),
+    ("!case 42 done", ("case close", 42, "done")), ("!case done 42", ("case close", 42, "done")),
+    ("!case urgent 42", ("case priority", 42, "urgent")),
+    ("!case hand over 42 to DEO Sibi", ("case assign", 42, "to DEO Sibi")),
+    ("!case set due 42 Monday", ("case due", 42, "Monday")),
+    ("!case add a note 42 hello", ("case note", 42, "hello")),
+    ("!case add 42", ("case link", 42, "")), ("!case extend 42 to Friday",
+                                              ("case due", 42, "to Friday")),
+    ("!case unassign 42", ("case assign", 42, "none")),
+    ("!case mark 42 as done", ("case status", 42, "as done")),
+    ("!case undo merge 42", ("case unmerge", 42, "")),
+    ("!case my cases", ("case list", None, "my cases")),
+    ("!case overdue", ("case list", None, "overdue")),
+    ("!case closed cases in Sibi", ("case list", None, "closed cases in Sibi")),
+    ("!case open cases", ("case list", None, "open cases")),
+    ("!case open cases of cheating", ("case open", None, "cases of cheating")),
+    ("!case help close", ("help", None, "close")), ("!case ?", ("help", None, "case")),
+    ("!thread why?", ("thread why", None, "")),
+    ("!case remove tag 42 salary", ("case untag", 42, "salary")),
+    ("!کیس سپرد ۴۲ ڈی ای او سبی کو", ("case assign", 42, "ڈی ای او سبی کو")),
+    ("!کیس بند کریں ۴۲ کام مکمل", ("case close", 42, "کام مکمل")),
+    ("!کیس نمبر ۴۲ کو بند کرو", ("case close", 42, "")),
+    ("!کیس تاریخ ۴۲ ۲۵ نومبر", ("case due", 42, "۲۵ نومبر")),
+    ("!کیس تاریخچہ ٤٢", ("case history", 42, "")),
+    ("!کیس ٹیگ ہٹاؤ ۴۲ تنخواہ", ("case untag", 42, "تنخواہ")),
     ("!کیس کھولو اسکول بند ہے", ("case open", None, "اسکول بند ہے")),
     ("!کیس نوٹ ۴۲ دیکھ لیا", ("case note", 42, "دیکھ لیا")),
     ("!کیس فہرست", ("case list", None, "")),
@@ -100,9 +137,21 @@ def test_understood(body: str, expected: tuple[str, int | None, str]) -> None:
     ("!case open", "A case needs a title"),
     ('!case open "  "', "A case needs a title"),
     ("!case list opn", "did you mean open?"),
+    ("!case list closd cases", "did you mean closed?"),
+    ("!case list district", "For example: !case list district Sibi"),
+    ("!case list the broken wall", "but search for it"),
+    ("!case delete 12", "Nothing is deleted here: !case close N invalid"),
+    ("!case escalate 12", "see !help case"),
+    ("!case merge 12", "For example: !case merge 12 into 9"),
+    ("!case priority 12 hihg", "did you mean high?"),
+    ("!case link 12", "Which message?"),
+    ("!کیس ۴۲ ڈی ای او سبی کے سپرد کریں", "did you mean !case assign N POST|PERSON [by DATE]?"),
     ("!case list everybody's", "I cannot list"),
     ("!search", "What shall I look for?"),
-    ("!help nonsense", "no help on 'nonsense'"),
+    ("!help nonsense", "no help on “nonsense”"),
+    ("!help mrege", "did you mean merge?"),
+    ("!opne x", "did you mean !case open [TITLE]?"),
+    ("!case assign 12 123", "To whom?"),
 ])
 def test_mistakes_say_what_to_do(body: str, words: str) -> None:
     assert words in sentence(body)
@@ -114,6 +163,120 @@ def test_in_a_cases_thread_the_number_may_be_left_out() -> None:
         call = parse.parse(body, "!", COMMANDS)
         arguments = call.command.parse(call, request)
         assert getattr(arguments, "which", arguments) is CASE
+
+
+def arguments(body: str, **request: Any) -> Any:
+    """What a command would be done with."""
+    call = parse.parse(body, "!", COMMANDS)
+    return call.command.parse(call, dataclasses.replace(REQUEST, **request))
+
+
+@pytest.mark.parametrize(("body", "field", "value"), [
+    ("!case assign 42 to DEO Sibi", "text", "DEO Sibi"),
+    ("!case assign 42 to the DEO Sibi please", "text", "DEO Sibi"),
+    ("!case assign me 42", "text", "Ayesha Khan"),
+    ("!case assign 42 to DEO Sibi by next Monday", "text", "DEO Sibi"),
+    ("!case assign 42 to DEO Sibi by next Monday", "by", "next Monday"),
+    ("!کیس سپرد ۴۲ ڈی ای او سبی کو پیر تک", "by", "پیر تک"),
+    ("!کیس سپرد ۴۲ ڈی ای او سبی کو پیر تک", "text", "ڈی ای او سبی"),
+    ("!case assign 42 Stand by officer", "text", "Stand by officer"),
+    ("!کیس سپرد ۴۲ ڈی ای او سبی کو", "text", "ڈی ای او سبی"),
+    ("!کیس سپرد ۴۲ مجھے", "text", "Ayesha Khan"),
+    ("!case close 42 as done", "text", "done"),
+    ("!case close 42 as done: teacher is back", "text", "done, teacher is back"),
+    ("!case close 42 done, teacher is back", "text", "done, teacher is back"),
+    ("!case close 42 because the school is open", "text", "the school is open"),
+    ("!case close 42 doneness", "text", "doneness"),
+    ("!case close 42 as partly done; the rest next month", "text",
+     "partly done, the rest next month"),
+    ("!کیس بند ۴۲ مکمل، استاد آ گیا", "text", "done, استاد آ گیا"),
+    ("!case reopen 42 because it leaks", "text", "it leaks"),
+    ("!case status 42 closed as done", "text", "done"),
+    ("!case mark 42 as done", "text", "done"), ("!case mark 42 as done", "state", "closed"),
+    ("!case mark 42 as resolved", "state", "resolved"), ("!case unassign 42", "text", ""),
+    ("!case assign 42 nobody", "text", ""),
+    ("!case status 42 to waiting for DC Kech till Friday", "waiting_for", "DC Kech"),
+    ("!case status 42 waiting until 12 December for DC Kech", "waiting_for", "DC Kech"),
+    ("!کیس حالت ۴۲ منتظر ڈی سی کیچ کے لیے جمعرات تک", "waiting_for", "ڈی سی کیچ"),
+    ("!case priority 42 to high", "value", "high"),
+    ("!case priority 42 = urgent", "value", "urgent"),
+    ("!case district 42 to Sibi", "value", "Sibi"),
+    ("!case district 42 Khuzdar district", "value", "Khuzdar"),
+    ("!کیس ضلع ۴۲ ضلع خضدار", "value", "Khuzdar"),
+    ("!کیس ضلع ۴۲ سبی", "value", "Sibi"),  # as the gazetteer writes it
+    ("!case district 42 Makran Division", "value", "Makran Division"),
+    ("!case tag 42 as salary", "values", ("salary",)),
+    ('!case title 42 to "Salary of JVT"', "text", "Salary of JVT"),
+    ("!case note on 42 that DEO called", "text", "DEO called"),
+    ("!case export 42 as pdf", "format", "pdf"),
+    ("!case list", "kind", "open"), ("!case list my cases", "kind", "mine"),
+    ("!case list all overdue cases", "kind", "overdue"),
+    ("!case list closed district Sibi", "by", "district"),
+    ("!case list cases of district sibi", "word", "Sibi"),
+    ("!case list closed please", "kind", "closed"),
+    ("!case list in Sibi", "by", "district"), ("!case list DEO Sibi", "by", "post"),
+    ("!کیس فہرست ضلع سبی", "word", "Sibi"), ("!کیس فہرست بند", "kind", "closed"),
+    ("!case list school GBPS Killi Nau", "word", "GBPS Killi Nau"),
+    ("!case list school ۰۷۰۸۶", "word", "07086"),
+])
+def test_natural_words_say_nothing_more(body: str, field: str, value: Any) -> None:
+    assert getattr(arguments(body), field) == value
+
+
+@pytest.mark.parametrize(("body", "serial", "day"), [
+    ("!case due 42 by next Monday", 42, "2026-11-23"), ("!case due 42 Monday", 42, "2026-11-23"),
+    ("!کیس میعاد ۴۲ پیر تک", 42, "2026-11-23"), ("!case due 42 25 Dec", 42, "2026-12-28"),
+    ("!case due 12 December", None, "2026-12-14"), ("!case due 25", None, "2026-11-25"),
+    ("!case due in 3 days", None, "2026-11-23"), ("!case 12 due 25", 12, "2026-11-25"),
+    ("!case due Friday", None, "2026-11-20"),
+])
+def test_a_date_is_a_date_in_the_cases_thread_too(
+        body: str, serial: int | None, day: str) -> None:
+    """REQUEST is of 18 November 2026; 12 December is a Saturday."""
+    due = arguments(body, thread_case=CASE)
+    assert datetime.fromtimestamp(due.at / 1000, REQUEST.zone).date().isoformat() == day
+    assert (due.which is CASE) is (serial is None)
+    assert serial is None or due.which.serial == serial
+
+
+def test_in_a_cases_thread_a_code_is_a_school_and_not_a_case() -> None:
+    marks = arguments("!case school 07086 02469", thread_case=CASE)
+    assert (marks.which, marks.values) == (CASE, ("07086", "02469"))
+    marks = arguments("!case 12 school 07086", thread_case=CASE)
+    assert (marks.which.serial, marks.values) == (12, ("07086",))
+
+
+def test_which_case_becomes_part_of_which_is_asked_when_it_is_not_said() -> None:
+    for body, where in (("!case merge 12 and 9", None), ("!case merge 12 9", None),
+                        ("!case merge 12", CASE)):
+        with pytest.raises(Unclear, match="Which becomes part of which"):
+            arguments(body, thread_case=where)
+    pair = arguments("!case merge into 9", thread_case=CASE)
+    assert pair.which is CASE and pair.into.serial == 9
+    pair = arguments("!کیس ضم ۱۲ میں ۹")
+    assert (pair.which.serial, pair.into.serial) == (12, 9)
+
+
+def test_a_number_alone_is_no_title_unasked() -> None:
+    with pytest.raises(Unclear, match="Is 42 a case") as unclear:
+        arguments("!case open 42")
+    assert [command for _, command in unclear.value.readings] == [
+        "case show 42", "case reopen 42", "case open 42"]
+    assert arguments("!case open 42", confirmed=True).title == "42"
+    assert arguments("!case open 42 teachers absent").title == "42 teachers absent"
+
+
+def test_every_command_has_urdu_words_and_no_word_has_two_meanings() -> None:
+    seen: dict[tuple[str, str], str] = {}
+    for command in COMMANDS:
+        family, *verb = command.name.split()
+        words = (*verb, *command.aliases) if verb else parse.FAMILIES[family]
+        assert any(not word.isascii() for word in words), command.name
+        for word in words:
+            assert texts.fold(word) == word
+            assert seen.setdefault((family if verb else "", word), command.name) == command.name
+    for word, (verb, _) in meanings.MEANT.items():
+        assert ("case", word) not in seen and ("case", verb) in seen, word
 
 
 def test_in_a_cases_thread_a_leading_number_is_asked_about() -> None:

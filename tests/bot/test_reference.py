@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.commands import COMMANDS
+from bot.commands.vocabulary import COMMANDS
 from bot.reference import PREFIX, commands_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"

@@ -32,10 +32,10 @@ class Group:
         self._number, self._minute = itertools.count(1), 0
 
     def says(self, sender: str, text: str, *, kind: str = "text", quotes: str | None = None,
-             later: int = 1) -> tuple[str, Placement]:
+             later: float = 1) -> tuple[str, Placement]:
         self._minute += later
-        message = Message(f"m{next(self._number)}", sender, START + self._minute * MINUTE, kind,
-                          text, quotes)
+        at = START + int(self._minute * MINUTE)
+        message = Message(f"m{next(self._number)}", sender, at, kind, text, quotes)
         return message.id, self.threads.place(message)
 
 
@@ -66,6 +66,14 @@ def test_a_report_in_parts_with_another_between() -> None:
     other, _ = group.says("zahoor", "GGPS Kahan Kohlu 06140 closed, teacher absent, 0 of 26 girls")
     _, rest = group.says("sattar", "2 teachers both present. 38 of 47, roof is leaking")
     assert rest.root == first != other
+
+
+def test_two_who_write_at_once_do_not_answer_one_another() -> None:
+    group = Group()
+    group.says("sattar", "GBPS Talli Sibi 05203 locked, teacher Gul Nawaz absent")
+    mine, other = group.says("zahoor", "Textbooks for Kohlu have reached the district store",
+                             later=0.05)  # three seconds
+    assert other.root == mine
 
 
 def test_words_of_another_thread_break_a_run() -> None:
