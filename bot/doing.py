@@ -25,6 +25,7 @@ from bot.commands.base import (
     Card,
     Choice,
     Command,
+    Handout,
     Mistake,
     Request,
     Say,
@@ -217,7 +218,8 @@ class Doing:
         if command.preview and not request.confirmed:
             words = await command.preview(self._tools, request, arguments)
             own = order.words.strip().removeprefix(request.prefix)
-            return _said([_confirmation(words, own)], "asked")
+            if words:
+                return _said([_confirmation(words, own)], "asked")
         effect = await command.do(self._tools, request, arguments)
         return _rendered(command, effect, request)
 
@@ -265,10 +267,10 @@ def _once(event: SeenEvent, request: Request, unit: Unit[_Done], order: _Order |
 
 def _say(say: Say, txn_id: str, event: SeenEvent, request: Request, order: _Order | None
          ) -> Unit[None]:
-    if isinstance(say, Attachment):
+    if isinstance(say, Attachment | Handout):
+        room_id, content = render.attachment(say, request)
         yield from botbooks.attach(Outgoing(
-            txn_id, say.case.room_id, "m.room.message", render.dumps(render.attachment(say))),
-            say.data)
+            txn_id, room_id, "m.room.message", render.dumps(content)), say.data)
         return
     room_id, content = render.content_of(say, request)
     if isinstance(say, Card) and say.new:
@@ -287,7 +289,7 @@ def _to_group(say: Say, request: Request, bot: str) -> Say:
     """What an official asked for on WhatsApp is answered there, in words."""
     if not isinstance(say, Answer):
         return say
-    return Told(say.text, request.event_id, request.room_id, bot)
+    return Told(say.text, request.event_id, request.room_id, bot, request.thread_root or "")
 
 
 def _rendered(command: Command, effect: Unit[Any], request: Request) -> Unit[_Done]:

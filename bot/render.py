@@ -13,7 +13,16 @@ from zoneinfo import ZoneInfo
 
 from archive import wording
 from archive.cases import Action, Case, Docket, Paper
-from bot.commands.base import Answer, Attachment, Card, Choice, Request, ThreadNote, Told
+from bot.commands.base import (
+    Answer,
+    Attachment,
+    Card,
+    Choice,
+    Handout,
+    Request,
+    ThreadNote,
+    Told,
+)
 from bot.outbox import PENDING
 from nlp import words as texts
 
@@ -313,16 +322,21 @@ def _told(said: Told) -> dict[str, Any]:
     content = {"msgtype": "m.text", "body": said.text, "m.mentions": {}, "org.daftar.bot": True,
                SPEAKS_FOR: said.speaker}
     if said.reply_to:
-        content["m.relates_to"] = {"m.in_reply_to": {"event_id": said.reply_to}}
+        content["m.relates_to"] = {
+            "rel_type": "m.thread", "event_id": said.thread or said.reply_to,
+            "is_falling_back": False, "m.in_reply_to": {"event_id": said.reply_to}}
     return content
 
 
-def attachment(file: Attachment) -> dict[str, Any]:
-    """The event of a file in a case's thread, but for its address."""
-    return {"msgtype": "m.file", "body": file.name, "filename": file.name,
+def attachment(file: Attachment | Handout, request: Request) -> tuple[str, dict[str, Any]]:
+    """(room id, event content) of a file in a case's thread, or in reply, but for its address."""
+    content = {"msgtype": "m.file", "body": file.name, "filename": file.name,
             "info": {"mimetype": file.mime, "size": len(file.data)}, "m.mentions": {},
-            "org.daftar.bot": True, "org.daftar.case": file.case.number,
-            "m.relates_to": _thread(_card_id(file.case))}
+            "org.daftar.bot": True}
+    if isinstance(file, Handout):
+        return request.room_id, {**content, "m.relates_to": _reply(request)}
+    return file.case.room_id, {**content, "org.daftar.case": file.case.number,
+                               "m.relates_to": _thread(_card_id(file.case))}
 
 
 def _card_content(docket: Docket, new: bool, request: Request) -> dict[str, Any]:

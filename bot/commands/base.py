@@ -142,17 +142,28 @@ class Attachment:
 
 
 @dataclass(frozen=True)
+class Handout:
+    """A file in reply to the command, where it was given."""
+
+    name: str
+    mime: str
+    data: bytes
+
+
+@dataclass(frozen=True)
 class Told:
     """Words that the bridge carries to the group of `room_id`, under the name of `speaker` (Matrix
-    id), quoting the message `reply_to`."""
+    id), quoting the message `reply_to`; here it stands in that message's thread, as whatever quotes
+    it on WhatsApp does. `thread`: the thread's root, "" when it is that message."""
 
     text: str
     reply_to: str | None
     room_id: str
     speaker: str
+    thread: str = ""
 
 
-Say = Answer | Card | ThreadNote | Choice | Attachment | Told
+Say = Answer | Card | ThreadNote | Choice | Attachment | Handout | Told
 
 
 @dataclass(frozen=True)
@@ -162,7 +173,8 @@ class Command:
     `parse(call, request)` checks and gives the arguments (raises Mistake or Unclear); `do(tools,
     request, arguments)` reads what it needs and gives the unit that has the effect, which runs in
     one transaction with the answers; `render(facts, request)` is pure: the unit's result in words.
-    `preview(tools, request, arguments)` says what would happen; then it waits for a yes.
+    `preview(tools, request, arguments)` says what would happen; then it waits for a yes. "": it
+    need not.
     """
 
     name: str  # "case note"
