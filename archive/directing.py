@@ -210,9 +210,11 @@ def escalate(directive_id: int, post: str, to: str, text: str, by: By) -> Unit[D
                               text))
 
 
-def note(directive_id: int, kind: str, post: str, text: str, by: By) -> Unit[Directive]:
-    """Write down what changes nothing: `remind`, `overdue`, `edited`, `deleted`."""
-    return (yield from _acted(directive_id, kind, by, post, text=text))
+def note(directive_id: int, kind: str, post: str, text: str, by: By, after: str | None = None
+         ) -> Unit[Directive]:
+    """Write down what changes nothing: `remind`, `overdue` (`after`: of which date), `edited`,
+    `deleted`."""
+    return (yield from _acted(directive_id, kind, by, post, after=after, text=text))
 
 
 # Underneath

@@ -214,9 +214,21 @@ async def deeds(db: Database, directive_id: int) -> list[Deed]:
     rows = await db.read(
         "SELECT kind, post, actor, actor_name, at, before_value, after_value, text, event_id"
         " FROM directive_action WHERE directive_id = ? ORDER BY id", directive_id)
-    return [Deed(row["kind"], row["post"], Actor(row["actor"], row["actor_name"]), row["at"],
-                 row["before_value"], row["after_value"], row["text"], row["event_id"])
-            for row in rows]
+    return [_deed(row) for row in rows]
+
+
+async def last_deeds(db: Database, kind: str) -> dict[tuple[int, str], list[Deed]]:
+    """What of one kind was done to directives that still have something to do, in order, by
+    directive and post."""
+    rows = await db.read(
+        "SELECT a.directive_id, a.kind, a.post, a.actor, a.actor_name, a.at, a.before_value,"
+        " a.after_value, a.text, a.event_id FROM directive_action a WHERE a.kind = ?"
+        " AND a.directive_id IN (SELECT c.directive_id FROM directive_charge c"
+        f" WHERE c.state IN ({marks(list(LIVE))})) ORDER BY a.id", kind, *LIVE)
+    found: dict[tuple[int, str], list[Deed]] = {}
+    for row in rows:
+        found.setdefault((row["directive_id"], row["post"]), []).append(_deed(row))
+    return found
 
 
 async def counts(db: Database, now: int, room_ids: Sequence[str] = (), mxid: str = ""
@@ -297,6 +309,11 @@ async def _found(db: Database, where: str, *args: Any) -> list[Directive]:
                 f"{_CHARGES} WHERE directive_id IN ({marks(part)}) ORDER BY id", *part):
             charges[row["directive_id"]].append(row)
     return [_directive(row, charges[row["id"]]) for row in rows]
+
+
+def _deed(row: Row) -> Deed:
+    return Deed(row["kind"], row["post"], Actor(row["actor"], row["actor_name"]), row["at"],
+                row["before_value"], row["after_value"], row["text"], row["event_id"])
 
 
 def _directive(row: Row, charges: Sequence[Row]) -> Directive:

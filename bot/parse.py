@@ -13,6 +13,7 @@ from nlp import words as texts
 FAMILIES: dict[str, tuple[str, ...]] = {
     "case": ("cases", "file", "کیس", "معاملہ"),
     "thread": ("threads", "دھاگہ"),
+    "directive": ("directives", "order", "orders", "حکم", "ہدایت", "ہدایات"),
     "help": ("commands", "مدد"),
     "search": ("find", "تلاش"),
     "digest": ("digests", "summary", "خلاصہ"),
@@ -21,7 +22,7 @@ NAMED = 12  # commands that an answer to an unknown one names
 FOREIGN = ("wa",)  # the bridge's own commands: not ours to answer
 
 _NUMBER = re.compile(r"(?:#|no\.?|نمبر)?\s*(\d{1,9})[.:,،]?")
-_FULL = re.compile(r"#?([A-Z]{2,8})-(\d{4})-(\d{1,9})[.:,،]?")
+_FULL = re.compile(r"#?([A-Z]{1,8})-(\d{4})-(\d{1,9})[.:,،]?")
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "'": "'", "‘": "’"}
 
 

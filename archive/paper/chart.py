@@ -1,6 +1,6 @@
-"""A compliance report as a chart: a bar of SVG for each post, beside its name in HTML (Urdu in SVG
-is drawn in the wrong order by WeasyPrint). No styles and no scripts: pages with a strict policy show
-it, too. Pure."""
+"""A compliance report as a chart: a bar of SVG for each post, beside its name in HTML (WeasyPrint
+draws Urdu in SVG in the wrong order). No styles and no scripts: pages with a strict policy show it,
+too. Pure."""
 from __future__ import annotations
 
 from archive.compliance import Line
@@ -44,6 +44,7 @@ def _bar(line: Line, scale: float) -> str:
 
 
 def _svg(width: int, inner: str, title: str) -> str:
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" width="{width}"'
-            f' height="{HEIGHT}" role="img" font-family="Noto Sans, sans-serif" font-size="12">'
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" '
+            f'width="{width}" height="{HEIGHT}" role="img" font-family="Noto Sans, sans-serif" '
+            f'font-size="12">'
             f"<title>{title}</title>{inner}</svg>")

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from archive.cases import Actor, Case, Docket
 from archive.db import Database, Unit
+from archive.offices import NamedOffices, Offices
 from bot.matrix import Matrix
 from config import Config
 from nlp.calendar import OfficeCalendar
@@ -92,6 +93,11 @@ class Tools:
     config: Config
     db: Database
     matrix: Matrix
+    offices: Offices | None = None
+
+    def offices_of(self) -> Offices:
+        """Who holds which post: the given directory, or the one that names make."""
+        return self.offices or NamedOffices(self.db)
 
 
 @dataclass(frozen=True)

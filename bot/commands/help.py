@@ -29,7 +29,8 @@ class HelpPage:
 
 
 BUTTONS = {"open": "opens a case with the message", "link": "puts the message on the file of the "
-           "case that you last worked on", "take": "on a case's card: the case is yours"}
+           "case that you last worked on", "take": "on a case's card: the case is yours",
+           "edit": "on what I propose: gives you the command to correct it"}
 
 
 class Help:
@@ -91,5 +92,6 @@ class Help:
 def help_command(commands: list[Command]) -> Command:
     """The command that explains `commands`."""
     page = Help(commands)
-    return Command("help", "[case|search|digest]", "Shows this; with a word, more about it.", (),
+    return Command("help", "[case|directive|search|digest]",
+                   "Shows this; with a word, more about it.", (),
                    page.parse, page.do, page.render, examples=("help case",))
