@@ -2,6 +2,7 @@
 hand."""
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from archive import directing, directives, directory, settings
+from archive import botbooks, directing, directives, directory, settings
+from archive.answers import Answering
+from archive.botbooks import SeenEvent
 from archive.cases import Actor
 from archive.db import Database, open_database
 from archive.directing import By, Charged
@@ -17,10 +20,14 @@ from archive.directives import Directive, Finding, Heard
 from archive.model import Sender
 from bot import polite, rooms
 from bot.app import Bot
+from bot.clock import Clock
+from bot.orders import Read
 from config import Config, ConfigError, Directives
+from nlp import calendar
 from tests.bot.conftest import bot_is_in
-from tests.bot.offices import ByHand
+from tests.bot.offices import ByHand, Script
 from tests.bot.people import Hands, Staff, config_for, new_staff, ticking_bot, until
+from tests.bot.test_clock import Died, Dying
 from tests.homeserver import House
 
 CLERK = Actor("@clerk:office.test", "Clerk")
@@ -227,6 +234,45 @@ async def test_digests_mention_directives(office: Office) -> None:
     await office.ayesha.join(talk)
     [digest] = await office.said(talk, "Your directives")
     assert "Directives with you: 1 open, 1 overdue. !directive list mine" in digest["body"]
+
+
+async def test_it_dies_anywhere_and_does_all_once(office: Office) -> None:
+    """The clock dies before and after each thing that it writes: nothing is lost, nothing twice."""
+    await office.order("List", "DEO Sibi", "DEO Kech", due="2026-11-18 16:00",
+                       at="2026-11-16 10:00")
+    script = Script({"Report please": Read((Finding("", ("DEO Hub",), "report"),), (
+        Answering(1, "DEO Kech", "complied"),))})
+    office.bot.clock._reader = script  # it runs beside, and whoever comes first does it
+    await office.at(f"{TUESDAY} 03:00")
+    said = "$said"
+    await office.db.write(botbooks.record("t", "1", [SeenEvent(
+        said, office.room, office.ayesha.user_id, "m.room.message", Hands("2026-11-23 11:00").at,
+        '{"msgtype": "m.text", "body": "Report please"}', "seen")]))
+    office.now.set(f"{TUESDAY} 09:00")
+    died, matrix = 0, office.bot._matrix
+    for step in range(100):  # before the next write, after it, before the next …
+        clock = Clock(office.config, Dying(office.db, 1 + step % 2), matrix, calendar.shipped(),
+                      office.now, reader=script, offices=office.offices)
+        try:
+            await clock.tick()
+            break
+        except Died:
+            died += 1
+    assert died >= 10
+    rows = await office.db.read("SELECT txn_id FROM bot_outbox WHERE txn_id LIKE 'directive%'"
+                                " OR txn_id LIKE 'answer%' ORDER BY txn_id")
+    keys = [row["txn_id"] for row in rows if ".key" not in row["txn_id"]]
+    assert len(keys) == len(set(keys))
+    day = f"directive-day {TUESDAY}"
+    assert [key for key in keys if key.startswith(day)] == [
+        f"{day} board", f"{day} remind DEO Kech.0", f"{day} remind DEO Sibi.0"]
+    assert len([key for key in keys if key.startswith(f"directive {said}")]) == 1
+    assert len([key for key in keys if key.startswith(f"answer {said}")]) == 1
+    deeds = Counter((deed.kind, deed.post) for deed in await directives.deeds(office.db, 1))
+    assert deeds == Counter({
+        ("propose", ""): 1, ("confirm", ""): 1, ("overdue", "DEO Sibi"): 1,
+        ("overdue", "DEO Kech"): 1, ("remind", "DEO Sibi"): 1, ("remind", "DEO Kech"): 1,
+        ("escalate", "DEO Sibi"): 1})
 
 
 def test_templates_of_a_department(tmp_path: Path) -> None:
