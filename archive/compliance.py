@@ -4,6 +4,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from archive import directives, fold
 from archive.db import Database
@@ -20,6 +22,13 @@ class Period:
     since: int
     until: int
     name: str
+
+
+def between(first: date, last: date, name: str, zone: ZoneInfo) -> Period:
+    """The period of these days, the last one included."""
+    since, until = (int(datetime.combine(day, time(), zone).timestamp() * 1000)
+                    for day in (first, last + timedelta(1)))
+    return Period(since, until, name)
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,7 @@ def _late(order: Directive, charge: Charge) -> bool:
 
 # As it stands on paper and on the screen: (heading, what it is)
 COLUMNS = (("Given", "given"), ("Acknowledged", "acknowledged"), ("Done in time", "in_time"),
-           ("Done late", "late"), ("Open", "open"), ("of these overdue", "overdue"),
+           ("Done late", "late"), ("Open", "open"), ("Overdue", "overdue"),
            ("Refused", "refused"), ("Withdrawn", "withdrawn"), ("Escalated", "escalated"),
            ("Median days", "median_days"))
 

@@ -106,7 +106,7 @@ def line(order: Directive, request: Request, post: str = "") -> tuple[str, str]:
     charges = [c for c in order.charges if not post or c.post == post]
     mark = "🔴 " if order.overdue(request.at) else ""
     if len(charges) > 3:
-        done = sum(1 for charge in charges if not charge.live)
+        done = sum(1 for charge in charges if charge.state == "complied")
         to = f"{', '.join(map(person, order.addressees))}: {done} of {len(charges)} done"
     else:
         to = "; ".join(orderwords.charge_words(order, charge, request.at, _when(request), person)
@@ -140,7 +140,8 @@ def sheet(order: Directive, deeds: Sequence[Deed], answers: Sequence[Answer], ca
           request: Request) -> tuple[str, str]:
     """A directive with everything that is known of it."""
     when, person = _when(request), _person()
-    facts = [("Asked for", person(order.action)), ("Due", orderwords.due_words(order, when)),
+    due = orderwords.due_words(order, when).removeprefix("due ")
+    facts = [("Asked for", person(order.action)), ("Due", due),
              ("Copy to", ", ".join(map(person, order.cc))), ("By", person(order.channel)),
              ("Case", case), ("School", order.school)]
     charges = [orderwords.charge_words(order, charge, request.at, when, person)

@@ -4,8 +4,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from archive import compliance
 from archive.compliance import COLUMNS, Period, Report
@@ -54,14 +53,8 @@ def parse_report(call: Call, request: Request) -> Wanted:
     for word, value in zip(narrowed[::2], narrowed[1::2], strict=True):
         name = next(name for name, words in BY.items() if texts.fold(word) in words)
         chosen[name] = texts.shorten(value.strip(" ,"), 100)
-    return Wanted(between(found, request.zone), **chosen)
-
-
-def between(found: periods.Period, zone: ZoneInfo) -> Period:
-    """The period in moments."""
-    since, until = (int(datetime.combine(day, time(), zone).timestamp() * 1000)
-                    for day in (found.first, found.last + timedelta(1)))
-    return Period(since, until, found.name)
+    return Wanted(compliance.between(
+        found.first, found.last, found.name, request.zone), **chosen)
 
 
 async def do_report(tools: Tools, request: Request, wanted: Wanted) -> Unit[Made]:
