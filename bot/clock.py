@@ -69,7 +69,8 @@ class Clock:
                 await self.listen()
             left = EVERY - (loop.time() - looked)
             try:
-                await asyncio.wait_for(self._wake.wait(), max(0.0, left))
+                async with asyncio.timeout(max(0.0, left)):  # wait_for loses a cancellation in 3.11
+                    await self._wake.wait()
             except TimeoutError:
                 continue
 

@@ -45,7 +45,8 @@ class Outbox:
                 await self._start_due()
                 delay = await self._next_delay()
                 try:
-                    await asyncio.wait_for(self._wake.wait(), delay)
+                    async with asyncio.timeout(delay):  # wait_for loses a cancellation in 3.11
+                        await self._wake.wait()
                 except TimeoutError:
                     continue
         finally:
