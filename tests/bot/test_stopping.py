@@ -1,38 +1,55 @@
-"""The bot ends when it is told to, also in the moment in which it is woken."""
+"""A bot that is told to stop stops, whatever it has just been woken for."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
-import pytest
-
+from archive import botbooks
+from archive.botbooks import Outgoing
 from archive.db import open_database
-from bot.app import Bot
-from bot.matrix import Matrix
-from tests.bot.people import Hands, config_for, until
-from tests.homeserver import House
+from bot.clock import Clock
+from bot.outbox import Outbox
 
 
-@pytest.mark.parametrize("turns", range(4))
-async def test_it_ends_while_it_is_woken(house: House, tmp_path: Path, turns: int) -> None:
-    config = config_for(house, f"sqlite:{tmp_path / 'a.sqlite'}", tmp_path, ())
-    db = await open_database(config.database_url)
-    matrix = Matrix(config.homeserver.url, config.user_id(config.bot.user), config.bot.as_token)
-    bot = Bot(config, db, matrix, Hands("2026-11-24 12:00"))
-    task = asyncio.create_task(bot.run())
-    try:
-        await until(lambda: db.read("SELECT 1 FROM setting WHERE name = 'bot.directives'"))
-        await asyncio.sleep(0.3)  # everything waits
-        bot.clock.wake()
-        bot._outbox.wake()
-        bot._recorder.wake()
+class Idle(Clock):
+    """A clock with nothing to tell."""
+
+    def __init__(self) -> None:
+        self._wake = asyncio.Event()
+
+    async def tick(self) -> None:
+        """Nothing is due."""
+
+    async def listen(self) -> None:
+        """Nothing was said."""
+
+
+async def ends(run: Callable[[], Coroutine[Any, Any, None]], wake: Callable[[], None]) -> None:
+    """Stop it at each of the turns of the loop that follow its waking."""
+    for turns in range(4):
+        task = asyncio.create_task(run())
+        await asyncio.sleep(0.2)  # it waits now
+        wake()
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
-        done, _ = await asyncio.wait([task], timeout=5)
-        assert done, "it was told to end, and goes on"
+        done, _ = await asyncio.wait({task}, timeout=10)
+        assert done, f"still at work, cancelled {turns} turns after it was woken"
+
+
+async def test_the_clock_ends() -> None:
+    clock = Idle()
+    await ends(clock.run, clock.wake)
+
+
+async def test_the_outbox_ends(tmp_path: Path) -> None:
+    db = await open_database(f"sqlite:{tmp_path / 'a.sqlite'}")
+    try:
+        await db.write(botbooks.say(Outgoing("t", "!r", "m.room.message", "{}")))
+        await db.write(botbooks.retry("t", 2**53, "the homeserver is away"))
+        outbox = Outbox(db, None)  # type: ignore[arg-type]  # it sends nothing before that moment
+        await ends(outbox.run, outbox.wake)
     finally:
-        task.cancel()
-        await asyncio.wait([task], timeout=5)
-        await matrix.close()
         await db.close()
