@@ -28,6 +28,11 @@ class Refused(Exception):
         self.post = post
 
 
+def not_confirmed(directive: Directive) -> Refused:
+    """That it is no order: not yet, or not any more."""
+    return Refused(directive, "not_confirmed" if directive.stage == "proposed" else "dismissed")
+
+
 @dataclass(frozen=True)
 class By:
     """Who does something, when, and by which event ("" for the clock's)."""
@@ -223,8 +228,8 @@ def note(directive_id: int, kind: str, post: str, text: str, by: By, after: str 
 def _staged(directive_id: int, stage: str) -> Unit[Directive]:
     directive = yield from directives.one(directive_id)
     if directive.stage != stage:
-        raise Refused(directive, "not_confirmed" if directive.stage == "proposed"
-                      else directive.stage)
+        raise not_confirmed(directive) if stage == "confirmed" else Refused(
+            directive, directive.stage)
     return directive
 
 

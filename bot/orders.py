@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from archive import answers, directing, directives, duties, messages, settings, suggested
 from archive.answers import Answer, Answering
@@ -27,6 +27,7 @@ from bot.voice import Voice, ask, say
 from nlp import schools
 from nlp import words as texts
 
+T = TypeVar("T")
 log = logging.getLogger("daftar.bot")
 
 CURSOR = "bot.directives"  # setting: the last bot_event.seq that was looked at
@@ -174,7 +175,7 @@ async def put(voice: Voice, staff_room: str, now: int) -> bool:
     by_message: dict[str, list[Directive]] = {}
     for order in await directives.waiting(voice.db):
         by_message.setdefault(order.event_id, []).append(order)
-    for orders in by_message.values():
+    for orders in _nine(by_message.values()):
         day = charging.day_of(orders[0].given_at, voice.zone)
         titles = [title for order in orders for title in order.addressees]
         _, notes = await charging.charged(voice.tools.offices_of(), titles, day)
@@ -189,11 +190,18 @@ async def put(voice: Voice, staff_room: str, now: int) -> bool:
             await voice.db.write(answers.asked([answer.id], ""))  # nothing to ask any more
         else:
             answered.setdefault(answer.event_id, []).append((answer, order))
-    for found in answered.values():
+    for found in _nine(answered.values()):
         words = sheets.answer_proposal(found, request)
         await voice.db.write(_ask_answers(voice, staff_room, found, words, now))
         asked = True
     return asked
+
+
+def _nine(groups: Iterable[list[T]]) -> Iterator[list[T]]:
+    """The groups, a longer one in several of MANY: a question must fit into an event."""
+    for group in groups:
+        for start in range(0, len(group), MANY):
+            yield group[start:start + MANY]
 
 
 def _ask_orders(voice: Voice, room: str, orders: Sequence[Directive], words: tuple[str, str],

@@ -13,6 +13,7 @@ from nlp import words as texts
 
 EXCERPT = 400  # characters of a message that are shown
 ACTION = 160
+POSTS = 12  # of an order, by name
 DEEDS = 40  # of a life
 
 
@@ -44,12 +45,18 @@ def source(name: str, at: int, request: Request) -> str:
     return f"{render.isolate(render.one(name, 80))}, {render.when(at, request.zone)}"
 
 
+def named(posts: Sequence[str]) -> str:
+    """`DEO Sibi, DEO Kech and 3 more`"""
+    more = f" and {len(posts) - POSTS} more" if len(posts) > POSTS else ""
+    return ", ".join(map(_person(), posts[:POSTS])) + more
+
+
 def asks(order: Directive, request: Request) -> str:
     """`to DEO Sibi · look into the issue · due 25 Nov 2026, 16:00 · copy to DC Sibi · by fax`"""
     person = _person(ACTION)
-    parts = [f"to {', '.join(map(person, order.addressees)) or 'nobody named'}",
+    parts = [f"to {named(order.addressees) or 'nobody named'}",
              person(order.action), orderwords.due_words(order, _when(request))]
-    parts += [f"copy to {', '.join(map(person, order.cc))}"] if order.cc else []
+    parts += [f"copy to {named(order.cc)}"] if order.cc else []
     parts += [f"by {person(order.channel)}"] if order.channel else []
     return " · ".join(filter(None, parts))
 

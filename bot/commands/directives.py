@@ -101,9 +101,11 @@ async def find(tools: Tools, request: Request, wanted: Which, stage: str = "conf
 
 
 async def only(tools: Tools, request: Request, wanted: Which, verb: str, rest: str) -> Directive:
-    """The one that is meant. Raises Mistake, and Unclear when a message gave several."""
+    """The one order that is meant. Raises Mistake, and Unclear when a message gave several."""
     found = await find(tools, request, wanted)
     if len(found) == 1:
+        if found[0].stage != "confirmed":
+            raise Mistake(refusal(directing.not_confirmed(found[0]), request))
         return found[0]
     raise Unclear("Which of these?", [
         (f"{order.name}: {render.isolate(render.one(order.action, 80))}",

@@ -7,14 +7,23 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from archive import directing, duties, orderwords
+from archive import botbooks, directing, duties, orderwords
 from archive.db import Unit
 from archive.directing import By, Charged
 from archive.directives import Directive
 from bot import charging, chasing, polite, render, sheets
 from bot.commands.base import Answer, Call, Command, Mistake, Request, Say, Told, Tools
-from bot.commands.directives import ALL, Which, followed, only, posts_meant, refusal, which
-from bot.commands.ordering import LONGEST, read_due
+from bot.commands.directives import (
+    ALL,
+    Which,
+    followed,
+    only,
+    posts_meant,
+    question_of,
+    refusal,
+    which,
+)
+from bot.commands.written import LONGEST, read_due
 from nlp import words as texts
 
 T = TypeVar("T")
@@ -138,7 +147,7 @@ async def do_move(tools: Tools, request: Request, on: On) -> Unit[tuple[Directiv
     said = "" if on.state == "complied" else on.state.replace("_", " ")
     order = await only(tools, request, on.which, verb, f"{said} {on.text}".strip())
     posts, text = posts_meant(order, on.text, request, verb, said)
-    at = request.at
+    at = await _said_at(tools, request, order)
 
     def unit() -> Unit[tuple[Directive, str]]:
         made = order
@@ -147,6 +156,14 @@ async def do_move(tools: Tools, request: Request, on: On) -> Unit[tuple[Directiv
         words = orderwords.STATE_WORDS[on.state]
         return made, f"is {words} for {', '.join(map(render.isolate, posts[:12]))}."
     return followed(unit(), request)
+
+
+async def _said_at(tools: Tools, request: Request, order: Directive) -> int:
+    """When it was said: the time of the answer that the command replies to, else now."""
+    if request.reply_to in (None, order.event_id) or await question_of(tools, request.reply_to):
+        return request.at
+    seen = await botbooks.event(tools.db, request.reply_to)
+    return seen.at if seen and seen.room_id == order.room_id else request.at
 
 
 # remind
@@ -164,8 +181,6 @@ class Reminder:
 async def _reminder(tools: Tools, request: Request, on: On) -> Reminder:
     order = await only(tools, request, on.which, "remind", on.text)
     posts, _ = posts_meant(order, on.text or (ALL[0] if order.live else ""), request, "remind")
-    if order.stage != "confirmed":
-        raise directing.Refused(order, "not_confirmed")
     templates, day = polite.load(tools.config), charging.day_of(request.at, request.zone)
     kind = "overdue" if order.overdue(request.at) else "due" if order.due_at else "unanswered"
     made = []

@@ -125,7 +125,11 @@ async def test_each_post_answers_for_itself(database: Database) -> None:
     order = await database.write(directing.escalate(
         order.id, "DC Panjgur", "Commissioner Makran Division", "", by()))
     assert order.charge("DC Panjgur").escalated_to == "Commissioner Makran Division"
+    deeds = await directives.last_deeds(database, "escalate")
+    assert [deed.after for deed in deeds[order.id, "DC Panjgur"]] == [
+        "Commissioner Makran Division"]
     order = await database.write(directing.withdraw(order.id, "", "not needed any more", by()))
+    assert await directives.last_deeds(database, "escalate") == {}
     assert not order.live
     with pytest.raises(Refused):
         await database.write(directing.withdraw(order.id, "", "", by()))

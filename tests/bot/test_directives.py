@@ -279,6 +279,31 @@ async def escalated(office: Office) -> bool:
     return (await office.order(1)).charges[-1].escalated_to == "Commissioner"
 
 
+async def test_a_long_list_of_orders_is_asked_in_parts(office: Office) -> None:
+    found = [Finding("", tuple(f"DEO District {n}-{m}" for m in range(40)), "ر" * 300)
+             for n in range(20)]
+    words = "One order after the other"
+    office.script.by_words[words] = Read(tuple(found))
+    await office.bilal.say(office.room, words)
+    last = await office.asked("Are these 2 orders?", words)
+    asked = [c["body"] for c in await office.ayesha.from_bot(office.staff_room)]
+    assert [body.split("?")[0] for body in asked] == ["Are these 9 orders"] * 2 + [
+        "Are these 2 orders"]
+    await press(office.ayesha, office.staff_room, last["id"], "✅")
+    assert "and 28 more" in (await office.answer(last["id"]))["body"]
+
+
+async def test_an_answer_counts_from_when_it_was_said(office: Office) -> None:
+    name = await office.given("DEO Sibi: report")
+    answer = await office.bilal.say(office.room, "It is done")
+    await office.ayesha.ask(office.room, f"!directive done {name}", reply_to=answer)
+    seen = await office.db.read("SELECT at FROM bot_event WHERE event_id = ?", answer)
+    assert (await office.order(1)).charges[0].ended_at == seen[0]["at"]
+    await office.proposed(LOOK, Finding("", ("DEO Sibi",), "look into the issue"))
+    refused = await office.ayesha.ask(office.staff_room, "!directive done P2")
+    assert "P2 is only a proposal" in refused["body"]
+
+
 async def test_bad_directories(office: Office) -> None:
     office.offices.put("DEO Hub", "First")
     office.offices.put("DEO Hub", "Second")
