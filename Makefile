@@ -41,6 +41,7 @@ lock: $(VENV)/.test
 
 docs: $(VENV)/.demo
 	@$(VENV)/bin/python -m cli.reference
+	@$(VENV)/bin/python -m bot.reference > docs/commands.md
 
 clean:
 	rm -rf $(VENV) .demo build *.egg-info .pytest_cache .ruff_cache .hypothesis

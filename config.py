@@ -71,9 +71,13 @@ class Bridge:
     bot: str = _doc("Localpart of the bridge's own user, to whom admins write !wa commands.",
                     "whatsapp")
     ghost_prefix: str = _doc("Localparts of WhatsApp senders begin with this.", "wa_")
-    ghost_name: str = _doc("Display name of a ghost; fields: name, phone.", "{name} (WhatsApp)")
-    relay: str = _doc("How a staff member's message appears on WhatsApp; fields: name, text.",
-                      "*{name}*: {text}")
+    ghost_name: str = _doc(
+        "Display name of a ghost; fields: name, phone, post. Where no post is known, {post} is "
+        "left out with the brackets or the sign beside it.", "{name} (WhatsApp)")
+    relay: str = _doc(
+        "How a staff member's message appears on WhatsApp; fields: name, post, text. Where no post "
+        "is known, {post} is left out as in ghost_name: *{name} ({post})*: {text}.",
+        "*{name}*: {text}")
     space: str = _doc("Name of the department's space.", "Department groups")
     admins: tuple[str, ...] = _doc("Matrix ids that may link a phone and get alerts.", tuple)
     staff: tuple[str, ...] = _doc("Matrix ids that are invited to every mirrored room.", tuple)
@@ -216,6 +220,19 @@ class Office:
 
 
 @dataclass(frozen=True)
+class Directory:
+    """Posts, who holds them, and the places that they are for."""
+
+    file: str = _doc("CSV file with posts, people and dates, from the folder of this file; it is "
+                     "read at a start whenever it has changed. As shipped, with posts and nobody "
+                     "in them, when empty. See docs/directory.md.", "")
+    gazetteer: str = _doc("YAML file with places and kinds of posts; Balochistan's as shipped when "
+                          "empty.", "")
+    propose: bool = _doc("Names that tell a post (“DEO Sibi Ghulam”) are asked about in the staff "
+                         "room, each once.", True)
+
+
+@dataclass(frozen=True)
 class Letterhead:
     """Letters that `!case letter` drafts."""
 
@@ -264,6 +281,8 @@ class Config:
     whatsapp: WhatsApp = _doc("The WhatsApp link.", WhatsApp)
     web: Web = _doc("The archive's pages.", Web)
     office: Office = _doc("The office's hours and holidays, on which every due date lives.", Office)
+    directory: Directory = _doc("Posts, who holds them, and the places that they are for.",
+                                Directory)
     letter: Letterhead = _doc("Letters that `!case letter` drafts.", Letterhead)
     directives: Directives = _doc("How orders are followed.", Directives)
     timezone: str = _doc("Time zone in which dates are shown and read.", "Asia/Karachi")
@@ -329,6 +348,10 @@ def from_values(
         following = dataclasses.replace(
             config.directives, templates=str(base / config.directives.templates))
         config = dataclasses.replace(config, directives=following)
+    named = {name: str(base / path) for name in ("file", "gazetteer")
+             if (path := getattr(config.directory, name))}
+    config = dataclasses.replace(
+        config, directory=dataclasses.replace(config.directory, **named))
     for key, problem in _problems(config):
         raise ConfigError(f"{where}: {key} {problem}")
     return config
@@ -360,8 +383,9 @@ def _problems(config: Config) -> Iterable[tuple[str, str]]:
         for user in users:
             if not _USER_ID.fullmatch(user):
                 yield key, f"must hold Matrix ids such as @name:{home.name}, not {user!r}"
-    for key, template, fields in (("bridge.ghost_name", bridge.ghost_name, ("name", "phone")),
-                                  ("bridge.relay", bridge.relay, ("name", "text"))):
+    for key, template, fields in (("bridge.ghost_name", bridge.ghost_name,
+                                   ("name", "phone", "post")),
+                                  ("bridge.relay", bridge.relay, ("name", "post", "text"))):
         try:
             template.format(**dict.fromkeys(fields, "x"))
         except (KeyError, IndexError, ValueError, AttributeError):

@@ -35,7 +35,8 @@ from neonize.proto.waCert import WACert_pb2 as cert  # noqa: E402
 from neonize.proto.waCommon import WACommon_pb2 as common  # noqa: E402
 from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e  # noqa: E402
 from neonize.proto.waHistorySync import WAWebProtobufsHistorySync_pb2 as history  # noqa: E402
+from neonize.proto.waVnameCert import WAWebProtobufsVnameCert_pb2 as vname  # noqa: E402
 from neonize.proto.waWa6 import WAWebProtobufsWa6_pb2 as wa6  # noqa: E402
 from neonize.proto.waWeb import WAWebProtobufsWeb_pb2 as web  # noqa: E402
 
-__all__ = ["adv", "cert", "common", "e2e", "history", "neonize_pb2", "wa6", "web"]
+__all__ = ["adv", "cert", "common", "e2e", "history", "neonize_pb2", "vname", "wa6", "web"]

@@ -8,14 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from archive import clean
+from archive import clean, names, postings
 from archive.db import Database, Row, Unit
 from archive.model import Chat, Person, Sender
-
-# How exactly a name's last_seen is kept: a message a minute need not write a row a minute.
-SEEN_PRECISION_MS = 3_600_000
-
-NAME_KINDS = ("contact", "matrix", "push", "business")  # the best first
 
 _PERSON = """SELECT p.id, p.name, p.ghost,
     (SELECT i.value FROM identifier i WHERE i.person_id = p.id AND i.kind = 'pn'
@@ -25,16 +20,6 @@ _PERSON = """SELECT p.id, p.name, p.ghost,
     (SELECT i.value FROM identifier i WHERE i.person_id = p.id AND i.kind = 'mxid'
         ORDER BY i.since DESC, i.value LIMIT 1) AS mxid
     FROM person p """
-
-
-@dataclass(frozen=True)
-class Name:
-    """A name that a person was seen with."""
-
-    kind: str  # one of NAME_KINDS
-    value: str
-    first_seen: int  # Unix ms
-    last_seen: int  # Unix ms, to the hour
 
 
 @dataclass(frozen=True)
@@ -69,7 +54,7 @@ def ensure(sender: Sender, at: int) -> Unit[int]:
     else:
         person_id = persons[0]["person_id"]
     for other in persons[1:]:
-        yield from _merge(person_id, other["person_id"])
+        yield from merge(person_id, other["person_id"])
     for kind, value in missing:
         rows = yield (
             "INSERT INTO identifier (kind, value, person_id, since) VALUES (?, ?, ?, ?) "
@@ -79,13 +64,13 @@ def ensure(sender: Sender, at: int) -> Unit[int]:
         if not rows:  # another process was faster: look again, and merge with what it made
             rows = yield (
                 "SELECT person_id FROM identifier WHERE kind = ? AND value = ?", (kind, value))
-            yield from _merge(rows[0]["person_id"], person_id)
+            yield from merge(rows[0]["person_id"], person_id)
             person_id = rows[0]["person_id"]
     changed = bool(missing) or len(persons) > 1
     if name and (changed or not _fresh(persons[0], at)):
-        yield from add_name(person_id, name_kind, name, at)
+        yield from names.add(person_id, name_kind, name, at)
     elif changed:
-        yield from _rename(person_id)
+        yield from names.choose(person_id)
     return person_id
 
 
@@ -113,20 +98,20 @@ def _fresh(row: Row, at: int) -> bool:
     first, last = row["first_seen"], row["last_seen"]
     if first is None or at < first:
         return False
-    return at <= last or (last == row["newest"] and at <= last + SEEN_PRECISION_MS)
+    return at <= last or (last == row["newest"] and at <= last + names.SEEN_PRECISION_MS)
 
 
-def _merge(kept: int, other: int) -> Unit[None]:
+def merge(kept: int, other: int) -> Unit[None]:
     """Everything of person `other` becomes `kept`'s. A second ghost stays known as an address."""
     if kept == other:
         return
     rows = yield "SELECT ghost, created_at FROM person WHERE id = ?", (other,)
     yield "UPDATE record SET sender_id = ? WHERE sender_id = ?", (kept, other)
     yield "UPDATE identifier SET person_id = ? WHERE person_id = ?", (kept, other)
-    names = yield (
+    seen = yield (
         "SELECT kind, value, first_seen, last_seen FROM person_name WHERE person_id = ?", (other,))
-    for row in names:
-        yield from _see_name(kept, row["kind"], row["value"], row["first_seen"], row["last_seen"])
+    for row in seen:
+        yield from names.see(kept, row["kind"], row["value"], row["first_seen"], row["last_seen"])
     # The other's ghost is not in the room as this one's: joined_room does not move.
     yield (
         "INSERT INTO member (chat_id, person_id, role) "
@@ -142,6 +127,7 @@ def _merge(kept: int, other: int) -> Unit[None]:
         (kept, other),
     )
     yield "DELETE FROM receipt WHERE person_id = ?", (other,)
+    yield from postings.move(kept, other)
     yield "DELETE FROM person_name WHERE person_id = ?", (other,)
     yield "DELETE FROM person WHERE id = ?", (other,)
     if rows and rows[0]["ghost"]:
@@ -161,61 +147,14 @@ def same(one: Sender, other: Sender, at: int) -> Unit[int]:
         rows = yield (
             "SELECT id AS person_id, ghost FROM person WHERE id IN (?, ?)", (first, second))
         kept, gone = sorted(rows, key=_precedence)
-        yield from _merge(kept["person_id"], gone["person_id"])
-        yield from _rename(kept["person_id"])
+        yield from merge(kept["person_id"], gone["person_id"])
+        yield from names.choose(kept["person_id"])
         first = kept["person_id"]
     newest = yield "SELECT max(since) AS since FROM identifier WHERE person_id = ?", (first,)
     for kind, value in _addresses(other):  # whatever WhatsApp's clock, of whole seconds, says
         yield ("UPDATE identifier SET since = ? WHERE kind = ? AND value = ?",
                (newest[0]["since"] + 1, kind, value))
     return first
-
-
-def add_name(person_id: int, kind: str, value: str, at: int) -> Unit[None]:
-    """A person was seen with a name (`kind`: one of NAME_KINDS); the best one becomes `name`."""
-    value = clean.name(value)
-    if value:
-        yield from _see_name(person_id, kind, value, at, at)
-    yield from _rename(person_id)
-
-
-def _see_name(person_id: int, kind: str, value: str, first: int, last: int) -> Unit[None]:
-    yield (
-        """INSERT INTO person_name (person_id, kind, value, first_seen, last_seen)
-        VALUES (?, ?, ?, ?, ?) ON CONFLICT (person_id, kind, value) DO UPDATE SET
-        first_seen = CASE WHEN excluded.first_seen < person_name.first_seen
-            THEN excluded.first_seen ELSE person_name.first_seen END,
-        last_seen = CASE WHEN excluded.last_seen > person_name.last_seen
-            THEN excluded.last_seen ELSE person_name.last_seen END""",
-        (person_id, kind, value, first, last),
-    )
-
-
-def _rename(person_id: int) -> Unit[None]:
-    """Set `person.name`: the newest of the best kind, else number, LID or Matrix localpart."""
-    names = yield (
-        "SELECT kind, value FROM person_name WHERE person_id = ? ORDER BY last_seen DESC, value",
-        (person_id,),
-    )
-    addresses = yield (
-        "SELECT kind, value FROM identifier WHERE person_id = ? ORDER BY since DESC, value",
-        (person_id,),
-    )
-    newest: dict[str, str] = {}
-    for row in [*names, *addresses]:
-        newest.setdefault(row["kind"], row["value"])
-    best = next((newest[kind] for kind in NAME_KINDS if kind in newest), None)
-    if best is None:
-        best = _unnamed(newest)
-    yield "UPDATE person SET name = ? WHERE id = ? AND name <> ?", (best, person_id, best)
-
-
-def _unnamed(addresses: dict[str, str]) -> str:
-    if "pn" in addresses:
-        return "+" + addresses["pn"]
-    if "lid" in addresses:
-        return "LID " + addresses["lid"]
-    return addresses.get("mxid", "").partition(":")[0].removeprefix("@")
 
 
 def set_ghost(person_id: int, mxid: str) -> Unit[None]:
@@ -260,16 +199,6 @@ async def find(db: Database, kind: str, value: str) -> Person | None:
         kind, value,
     )
     return Person(**dict(rows[0])) if rows else None
-
-
-async def names(db: Database, person_id: int) -> list[Name]:
-    """Every name a person was seen with, the latest first."""
-    rows = await db.read(
-        "SELECT kind, value, first_seen, last_seen FROM person_name WHERE person_id = ? "
-        "ORDER BY last_seen DESC, value",
-        person_id,
-    )
-    return [Name(**dict(row)) for row in rows]
 
 
 async def ghost_profile(db: Database, person_id: int) -> str | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from archive import fold
+from archive import directory, postings, posts
 from archive.db import Database
+from archive.gazetteer import Gazetteer
+from archive.posts import Authority
 
 
 @dataclass(frozen=True)
@@ -30,26 +32,35 @@ class Offices(Protocol):
         """The posts of a class on a day ("All DEOs Makran Division"); none when it is no class."""
 
 
-class NamedOffices:
-    """A directory made of names alone: officials write their post into their WhatsApp name, and
-    nothing says who is over whom."""
+class Directory:
+    """The department's directory: its gazetteer, its postings, and what single posts have of their
+    own."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, book: Gazetteer) -> None:
         self._db = db
+        self._book = book
 
     async def holders(self, post: str, day: str) -> list[Holder]:
-        """Those whose name holds every word of the post; whatever the day."""
-        wanted = set(fold.tokens(post))
-        rows = await self._db.read(
-            "SELECT p.name, coalesce((SELECT max(i.value) FROM identifier i WHERE i.person_id ="
-            " p.id AND i.kind = 'mxid'), p.ghost) AS mxid FROM person p ORDER BY p.name, p.id")
-        return [Holder(row["name"], row["mxid"]) for row in rows
-                if wanted and wanted <= set(fold.tokens(row["name"]))]
+        """Who holds a post on a day; nobody for what the gazetteer does not know as a post."""
+        known = self._book.post(post)
+        found = await postings.holders(self._db, known, day) if known else []
+        people = await directory.persons(self._db, [each.person_id for each in found])
+        return [Holder(each.person, person.mxid or person.ghost) for each in found
+                if (person := people.get(each.person_id))]
 
     async def above(self, post: str, day: str) -> str | None:
-        """Not known."""
-        return None
+        """The nearest post in the line of authority."""
+        known = self._book.post(post)
+        if known is None:
+            return None
+        over = Authority(self._book, await posts.every(self._db)).superiors(known, day)
+        return str(over[0]) if over else None
 
     async def members(self, title: str, day: str) -> tuple[str, ...]:
-        """Not known: the class itself is charged."""
-        return ()
+        """The posts of a class; of a post its full name."""
+        group = self._book.group(title)
+        if group is not None:
+            found = await postings.of_group(self._db, self._book, group, day)
+            return tuple(map(str, found))
+        known = self._book.post(title)
+        return (str(known),) if known else ()

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archive import directory
 from archive.db import Database, Row
 from archive.model import Person
+from archive.names import Name
 from archive.pages import among
 
 
@@ -18,7 +18,7 @@ class PersonCard:
 
     person: Person
     addresses: tuple[tuple[str, str], ...]
-    names: tuple[directory.Name, ...]
+    names: tuple[Name, ...]
 
 
 async def listing(
@@ -67,10 +67,10 @@ async def _cards(db: Database, rows: Sequence[Row]) -> list[PersonCard]:
     by_person: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for row in addresses:
         by_person[row["person_id"]].append((row["kind"], row["value"]))
-    seen: dict[int, list[directory.Name]] = defaultdict(list)
+    seen: dict[int, list[Name]] = defaultdict(list)
     for row in names:
         seen[row["person_id"]].append(
-            directory.Name(row["kind"], row["value"], row["first_seen"], row["last_seen"]))
+            Name(row["kind"], row["value"], row["first_seen"], row["last_seen"]))
     cards = []
     for row in rows:
         known = dict(reversed(by_person[row["id"]]))

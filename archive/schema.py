@@ -347,6 +347,50 @@ PLACED = [
     "CREATE INDEX placement_moved ON placement (chat_id, id) WHERE person <> ''",
 ]
 
+# The directory: offices that outlive their holders, and who held which from when to when. Days are
+# ISO texts: since '' is not known, until is the first day after (NULL: holds it still).
+DIRECTORY = [
+    # rank, under: only where they differ from what the gazetteer says of the kind. under: a post.
+    """CREATE TABLE post (
+        id {serial},
+        name TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        place TEXT NOT NULL,
+        rank BIGINT,
+        under TEXT NOT NULL DEFAULT '')""",
+    """CREATE TABLE posting (
+        id {serial},
+        post_id BIGINT NOT NULL REFERENCES post(id),
+        person_id BIGINT NOT NULL REFERENCES person(id),
+        since TEXT NOT NULL DEFAULT '',
+        until TEXT)""",
+    "CREATE INDEX posting_post ON posting (post_id, since)",
+    "CREATE INDEX posting_person ON posting (person_id, since)",
+    # Append-only: what a posting was before and after (SINCE..UNTIL; NULL: there was none).
+    """CREATE TABLE posting_action (
+        id {serial},
+        post_id BIGINT NOT NULL REFERENCES post(id),
+        person_id BIGINT NOT NULL REFERENCES person(id),
+        kind TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        actor_name TEXT NOT NULL,
+        at BIGINT NOT NULL,
+        before_value TEXT,
+        after_value TEXT,
+        event_id TEXT)""",
+    "CREATE INDEX posting_action_post ON posting_action (post_id, id)",
+    "CREATE INDEX posting_action_person ON posting_action (person_id, id)",
+    # Names that tell a post, each asked about once. txn_id: of the question; '' when there was
+    # nothing to ask any more, NULL while it waits.
+    """CREATE TABLE posting_proposal (
+        person_id BIGINT NOT NULL REFERENCES person(id),
+        name TEXT NOT NULL,
+        post TEXT NOT NULL,
+        found_at BIGINT NOT NULL,
+        txn_id TEXT,
+        PRIMARY KEY (person_id, name))""",
+]
+
 # Directives: orders that are proposed, confirmed under a number, and followed to their end.
 ORDERS = [
     """CREATE TABLE directive_counter (
@@ -436,7 +480,8 @@ ORDERS = [
     "CREATE INDEX directive_answer_open ON directive_answer (id) WHERE verdict IS NULL",
 ]
 
-MIGRATIONS: list[list[str | PerDialect]] = [FIRST, SENT, RECEIPTS, DESK, PLACED, ORDERS]
+MIGRATIONS: list[list[str | PerDialect]] = [
+    FIRST, SENT, RECEIPTS, DESK, PLACED, DIRECTORY, ORDERS]
 
 
 def statements(version: int, dialect: str) -> list[str]:

@@ -27,6 +27,8 @@ def action_words(action: Action, when: Callable[[int], str], person: Plain = _sa
             return f"handed it from {person(before)} to {person(after)}"
         case "assign":
             return f"assigned it to {person(after)}"
+        case "status" if after == "waiting" and action.text:  # for whom and until when
+            return f"lets it wait {person(action.text)}"
         case "status":
             return f"{_MOVED.get(after, f'moved it to {after}')}{said}"
         case "due" if not after:

@@ -97,7 +97,7 @@ class Crowd:
                 self._note(await phone.send_text(group, text, quote=target), text)
             case "reaction":
                 self._reacted.add((phone.number, target.id))
-                self._note(await phone.react(target, "👍"), "", target_id=target.id)
+                self._note(await phone.react(target, "👍"), "👍", target_id=target.id)
             case "edit":
                 speaker = self._speaker(target)
                 self._note(await speaker.edit(target, text), text, target_id=target.id)
@@ -225,16 +225,13 @@ class Soak:
 
     async def _compare(self, reader: Reader, sent: Sequence[Played], events: list[dict[str, Any]],
                        late: set[str]) -> tuple[compare.Comparison, list[str]]:
-        """One group: everything for what is lost or doubled, what came in time for the order.
-        Reactions have no place in a room and are counted beside."""
+        """One group: everything for what is lost or doubled, what came in time for the order."""
         prefix = self._office.config.bridge.ghost_prefix
         events = [event for event in events if not _taken_back(event)]
-        wanted = compare.expected([p for p in sent if p.kind != "reaction"])
+        wanted = compare.expected(sent)
         found = [_plain(token) for token in await compare.read_tokens(reader, events, prefix)]
-        reactions = [(p.sender, "reaction", "") for p in sent if p.kind == "reaction"]
-        seen = [(e["sender"].removeprefix(f"@{prefix}").partition(":")[0], "reaction", "")
-                for e in events if e["type"] == "m.reaction" and e["content"]]
-        counted = compare.compare(wanted, found) + compare.compare(reactions, seen)
+        counted = compare.compare(wanted, found) + compare.compare(
+            compare.expected_reactions(sent), compare.read_reactions(events, prefix))
         missing, surplus = Counter(wanted), Counter(found)
         wrong = [f"lost {token}" for token in (missing - surplus)]
         wrong += [f"doubled {token}" for token in (surplus - missing)]

@@ -15,7 +15,7 @@ from datetime import timedelta
 from archive import botbooks, duties, settings
 from archive.db import Database, Unit
 from archive.offices import Offices
-from bot import chasing, digests, orders, polite, render, rooms
+from bot import chasing, digests, orders, polite, proposals, render, rooms
 from bot import reminders as late_cases
 from bot import suggestions as linking
 from bot.matrix import Matrix, MatrixError
@@ -79,6 +79,7 @@ class Clock:
         async with self._turn:
             await _try(self._keep_staff_room)
             await _try(self._suggest)
+            await _try(self._propose)
             await _try(self._read_orders)
             if await botbooks.commands(self._db, 1):
                 return  # what was commanded may change what is due
@@ -107,6 +108,13 @@ class Clock:
         while await linking.find(self._voice, self._now()):
             await asyncio.sleep(0)
         if await linking.put(self._voice, room_id, self._now()):
+            self._sent()
+
+    async def _propose(self) -> None:
+        room_id = await settings.get(self._db, rooms.STAFF_ROOM)
+        if (self._voice.config.bot.staff_room and self._voice.config.directory.propose
+                and room_id is not None
+                and await proposals.put(self._voice, room_id, self._now())):
             self._sent()
 
     async def _read_orders(self) -> None:

@@ -16,11 +16,23 @@ class Date:
     note: str
 
 
+def is_date(words: str, request: Request) -> bool:
+    """Whether `read` would take it."""
+    try:
+        deadlines.parse_date(words, _now(request), request.calendar)
+    except deadlines.DateError:
+        return False
+    return True
+
+
 def read(words: str, request: Request, command: Command) -> Date:
     """A date as a person writes it. Raises Mistake with what would do."""
-    now = datetime.fromtimestamp(request.at / 1000, request.zone)
     try:
-        found = deadlines.parse_date(words, now, request.calendar)
+        found = deadlines.parse_date(words, _now(request), request.calendar)
     except deadlines.DateError as error:
         raise Mistake(str(error), command) from None
     return Date(int(found.due.timestamp() * 1000), "; ".join(found.reasons[1:]))
+
+
+def _now(request: Request) -> datetime:
+    return datetime.fromtimestamp(request.at / 1000, request.zone)

@@ -132,7 +132,7 @@ async def _held(db: Database, request: Request, held: Filter) -> list[Section]:
         _section("Overdue", [(c, lateness(c.due_at, request)) for c in late]),
         _section("Due today", [(c, f"by {_clock(c.due_at, request)}") for c in now]),
         _section("Due this week", [(c, f"by {_moment(c.due_at, request)}") for c in week]),
-        _section("Waited until now", [(c, _waited(c, request)) for c in up]),
+        _section("Waited until today", [(c, _waited(c, request)) for c in up]),
         replace(_section("Also with you", [(c, _rest(c, request)) for c in others]),
                 more=total - len(named) - len(others)),
     ]
@@ -262,7 +262,7 @@ def _laid_out(title: str, head: str, sections: list[Section], foot: str, request
 
 
 def _line(case: Case, words: str, request: Request) -> tuple[str, str]:
-    mark = "🔴 " if case.overdue(request.at) else ""
+    mark = render.pressing(case, request)
     return (f"• {mark}{case.number} · {render.isolate(case.title)} · {words}",
             f"<li>{mark}{render.case_link(case, request.server)} · {render.html(case.title)} · "
             f"{render.html(words)}</li>")

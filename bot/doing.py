@@ -150,7 +150,8 @@ class Doing:
         request = Request(
             event.event_id, event.room_id, Actor(event.sender, name), event.at, bot.prefix,
             bot.department, self._zone, self._config.homeserver.name, root,
-            inbox.reply_to(content), mentions=inbox.mentions(content), role=role,
+            inbox.reply_to(content) or (event.event_id if inbox.is_captioned(content) else None),
+            mentions=inbox.mentions(content), role=role,
             calendar=self._calendar, official=official)
         if event.type == "m.reaction":
             target = inbox.relation(content).get("event_id")

@@ -92,7 +92,8 @@ def _is_command(event: Mapping[str, Any], content: Mapping[str, Any], rules: Rul
     if event["type"] == "m.reaction":
         return (not sender.startswith(rules.ghost_prefix)
                 and buttons.is_button(rules.buttons, str(related.get("key"))))
-    if event["type"] != "m.room.message" or content.get("msgtype") != "m.text":
+    if event["type"] != "m.room.message" or (content.get("msgtype") != "m.text" and (
+            not is_captioned(content) or sender.startswith(rules.ghost_prefix))):
         return False
     if rules.others.is_theirs(sender):
         return False
@@ -117,6 +118,12 @@ def words(content: Mapping[str, Any]) -> str:
     body = content.get("body")
     return without_fallback(body, "m.in_reply_to" in relation(content)) if (
         isinstance(body, str)) else ""
+
+
+def is_captioned(content: Mapping[str, Any]) -> bool:
+    """Whether it is a file with words of its own (client-server API, "Media captions")."""
+    return (content.get("msgtype") == "m.file" and isinstance(content.get("filename"), str)
+            and content["filename"] != content.get("body"))
 
 
 def thread_root(content: Mapping[str, Any]) -> str | None:

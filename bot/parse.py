@@ -16,6 +16,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "directive": ("directives", "order", "orders", "حکم", "ہدایت", "ہدایات"),
     "help": ("commands", "مدد"),
     "search": ("find", "تلاش"),
+    "who": ("whois", "کون"),
+    "post": ("posts", "posting", "عہدہ", "عہدے"),
     "digest": ("digests", "summary", "خلاصہ"),
 }
 NAMED = 12  # commands that an answer to an unknown one names

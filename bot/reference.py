@@ -20,7 +20,7 @@ answers: what begins with `{p}` and what the bot says stays on the Matrix side.
   reply to the message it may be left out. [Directives](directives.md) tells the whole.
 - **In a thread** a number at the beginning of a text is asked about, not guessed: quotes make it
   text (`{p}case note "12 teachers absent"`), the number before the verb makes it a case
-  (`{p}case 12 note …`).
+  (`{p}case 12 note …`). What can only be a date is one: `{p}case due 25 December`.
 - **Who may what**: viewers look, staff work; officers merge, split and classify cases, escalate
   and withdraw directives. `bot.roles` says who is what; a refusal names the rule, and every command
   is kept in the trail (`/audit` on the pages).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from html import escape
 from typing import Any
@@ -113,12 +114,17 @@ def facts(docket: Docket, request: Request) -> list[tuple[str, str]]:
     return [(name, value) for name, value in found if value]
 
 
+def pressing(case: Case, request: Request) -> str:
+    """🔴 before a case that is urgent, overdue, or has waited long enough; "" before others."""
+    presses = case.active and (case.priority == "urgent" or case.overdue(request.at)
+                               or case.waited_out(request.at))
+    return "🔴 " if presses else ""
+
+
 def card(docket: Docket, request: Request) -> tuple[str, str]:
     """The case's card in the room: (text, HTML)."""
     case, papers = docket.case, docket.papers
-    presses = case.active and (case.priority == "urgent" or case.overdue(request.at)
-                               or case.waited_out(request.at))
-    head = f"{'🔴 ' if presses else ''}{_MARKS[case.status]} {case.number}"
+    head = f"{pressing(case, request)}{_MARKS[case.status]} {case.number}"
     stands = standing(case, request)
     if docket.into:
         stands = f"Part of {docket.into.number}"
@@ -129,6 +135,8 @@ def card(docket: Docket, request: Request) -> tuple[str, str]:
     lines = [line for line in (about, opened) if line]
     last = docket.actions[-1]
     if last.kind != "open":
+        if last.kind == "close":  # how it ended stands above
+            last = replace(last, text="")
         lines.append(f"Last: {isolate(last.actor.name)} {action_words(last, request, EXCERPT)} "
                      f"({when(last.at, request.zone)})")
     text = [f"{head} · {isolate(case.title)}", stands, *lines]
@@ -200,13 +208,15 @@ def docket_sheet(docket: Docket, request: Request) -> tuple[str, str]:
 
 def _sheet(docket: Docket, request: Request, actions: int) -> tuple[str, str]:
     case, zone = docket.case, request.zone
-    lines = [("Status", standing(case, request)),
+    ended = case.status in ("resolved", "closed")  # how is said below
+    lines = [("Status", wording.STATE_WORDS[case.status] if ended else standing(case, request)),
              ("With", case.holder or "nobody yet"),
              ("Opened", f"{when(case.opened_at, zone)} by {isolate(case.opened_by.name)}")]
     if case.due_at is not None:
         lines.append(("Due", when(case.due_at, zone)))
     if case.closed_at is not None:
         lines.append(("Closed", when(case.closed_at, zone)))
+    if ended:
         lines.append(("Resolution", one(case.resolution) or "none given"))
     lines += facts(docket, request)
     text = [f"Docket sheet · {case.number}", isolate(case.title), ""]
@@ -244,10 +254,11 @@ def case_list(title: str, cases: list[Case], total: int, request: Request) -> tu
         return f"{title}: none.", f"<p>{html(title)}: none.</p>"
     more = f", the newest {len(cases)} shown" if total > len(cases) else ""
     head = f"{title} ({total}{more})"
-    text = [head, *(f"• {c.number} · {isolate(c.title)} · {standing(c, request)} · since "
-                    f"{when(c.opened_at, request.zone)}" for c in cases)]
+    text = [head, *(f"• {pressing(c, request)}{c.number} · {isolate(c.title)} · "
+                    f"{standing(c, request)} · since {when(c.opened_at, request.zone)}"
+                    for c in cases)]
     rows = "".join(
-        f"<tr><td>{case_link(c, request.server)}</td><td>{html(c.title)}</td>"
+        f"<tr><td>{pressing(c, request)}{case_link(c, request.server)}</td><td>{html(c.title)}</td>"
         f"<td>{escape(standing(c, request), quote=False)}</td>"
         f"<td>{when(c.opened_at, request.zone)}</td></tr>"
         for c in cases)

@@ -24,7 +24,7 @@ from bot.commands.base import Mistake, Request
 from bot.commands.opening import paper_of
 from bot.matrix import MatrixError
 from bot.voice import Voice, ask
-from nlp import schools
+from nlp import reading, schools
 from nlp import words as texts
 
 log = logging.getLogger("daftar.bot")
@@ -83,6 +83,8 @@ async def _about(voice: Voice, event: SeenEvent) -> Suggestion | None:
     record_id = mark if type(mark) is int and 0 < mark < 2**63 else None
     words = inbox.words(content)
     answered = await _answered(voice, content, record_id)
+    if answered and _says_little(words):
+        answered = []
     reasons = [("it answers a message on its file", answered),
                ("it names the case", await _named(voice, words))]
     reasons += [(f"it names BEMIS {code}", await suggested.of_schools(voice.db, [code]))
@@ -104,6 +106,13 @@ def _counts(voice: Voice, event: SeenEvent, content: Mapping[str, Any]) -> bool:
             and not content.get("org.daftar.bot") and content.get("msgtype") != "m.notice"
             and inbox.relation(content).get("rel_type") != "m.replace"
             and not texts.is_command(inbox.words(content), False, rules.prefix))
+
+
+def _says_little(words: str) -> bool:
+    """“Noted sir”, “Thanks madam”, 👍: no paper. “Complied” is one."""
+    found = reading.read(reading.Message("", "", 0, text=words))
+    return ("acknowledges" in found.manner and found.size <= 3
+            and ("thanks" in found.manner or "delivers" not in found.manner))
 
 
 async def _answered(voice: Voice, content: Mapping[str, Any], record_id: int | None) -> list[int]:
@@ -188,7 +197,8 @@ def _asked(voice: Voice, staff_room: str, case: Case | None,
 def _words(case: Case, fresh: list[tuple[Suggestion, Paper]], request: Request) -> tuple[str, str]:
     many = len(fresh) > 1
     reasons = list(dict.fromkeys(each.why for each, _ in fresh))
-    why = reasons[0] if not many else "; ".join(reasons).replace("it ", "")
+    why = reasons[0] if not many else "; ".join(reasons).replace(
+        "it answers", "they answer").replace("it names", "they name")
     head = (f"{len(fresh)} messages may belong to" if many else "This may belong to")
     # the title says what is open already
     text = [f"{head} {case.number} ({render.isolate(case.title)}): {why}."]

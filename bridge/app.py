@@ -173,7 +173,8 @@ class Bridge:
         await self.lanes.start()
         self._catching_up = asyncio.create_task(self.catchup.run())
         self._watching = asyncio.create_task(self.status.watch())
-        self._passing = [asyncio.create_task(self.signs.run()),
+        self._passing = [asyncio.create_task(self.homeserver.call_again()),
+                         asyncio.create_task(self.signs.run()),
                          asyncio.create_task(self.presence.run())]
         await self.own.start()
         await self.link.start()

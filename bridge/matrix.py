@@ -185,6 +185,17 @@ class Homeserver:
         await self._start_puppets()
         self._ready.set()
 
+    async def call_again(self) -> None:
+        """Have what waits for us handed over now. A homeserver that found us away tries again by
+        itself, but Synapse waits up to 8.5 minutes between two tries, and holds back meanwhile
+        also what is written after we came; being asked to ping us (Matrix 1.7) ends that."""
+        try:
+            await self.request(
+                Method.POST, Path.v1.appservice[self.config.bridge.id].ping, {})
+        except HomeserverError as error:
+            log.warning("the homeserver was asked to call this bridge, and says: %s. Messages of "
+                        "staff may come late, or not at all; `daftar check` says more", error)
+
     async def stop(self) -> None:
         """Stop listening and close connections."""
         await self._service.stop()

@@ -13,12 +13,14 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 from aiohttp import web
 
+from archive import gazetteer_file, roster, roster_import
 from archive.db import open_database
 from bridge.sealing import key_file
 from config import Config, load
@@ -219,6 +221,24 @@ async def people(config: Config) -> str:
     return f"{len(users)} named in the configuration"
 
 
+async def directory(config: Config) -> str:
+    """The gazetteer and the directory's file are in order."""
+    try:
+        book = gazetteer_file.load(config.directory.gazetteer)
+    except gazetteer_file.GazetteerError as error:
+        raise Failed(f"directory.gazetteer: {error}") from None
+    path = Path(config.directory.file or roster_import.SHIPPED)
+    try:
+        found = roster.read(path.read_bytes(), book)
+    except OSError as error:
+        raise Failed(f"directory.file: {path} cannot be read: {error.strerror}") from None
+    if found.problems:
+        more = f" and {len(found.problems) - 1} more" if len(found.problems) > 1 else ""
+        raise Failed(f"directory.file: {path}: {found.problems[0]}{more}; see `daftar directory "
+                     f"check {path}`")
+    return f"{len(book.places)} places, {len(book.kinds)} kinds of post, {len(found.lines)} lines"
+
+
 async def whatsapp_library(config: Config) -> str:
     """The WhatsApp library loads, in a process of its own as in `daftar run`."""
     child = await asyncio.create_subprocess_exec(
@@ -248,6 +268,7 @@ CHECKS: dict[str, Callable[[Config], Awaitable[str]]] = {
     "bridge's address": bridge_address,
     "encryption": encryption,
     "people": people,
+    "directory": directory,
     "archive pages": web_port,
     "WhatsApp library": whatsapp_library,
 }

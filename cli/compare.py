@@ -44,7 +44,7 @@ def expected(sent: Sequence[Played], names: Iterable[str] = ()) -> list[Token]:
     deleted = {p.target_id for p in sent if p.kind == "delete"}
     tokens = []
     for played in sent:
-        if played.kind == "delete":
+        if played.kind in ("delete", "reaction"):
             continue
         kind = "deleted" if played.id in deleted else played.kind
         if kind in _FILES:
@@ -55,6 +55,21 @@ def expected(sent: Sequence[Played], names: Iterable[str] = ()) -> list[Token]:
             words = played.text[:2000] if len(played.text) > LONG else played.text
         tokens.append((played.sender, kind, _nameless(words, names)))
     return tokens
+
+
+def expected_reactions(sent: Iterable[Played]) -> list[Token]:
+    """The tokens of the reactions that stand in the end: of each person the last to a message.
+    They are counted beside the messages, as they have no place of their own among them."""
+    last = {(p.sender, p.target_id): p.text for p in sent if p.kind == "reaction"}
+    return [(sender, "reaction", sign) for (sender, _), sign in last.items() if sign]
+
+
+def read_reactions(events: Iterable[dict[str, Any]], prefix: str) -> list[Token]:
+    """The tokens of a room's reactions by ghosts (localparts that begin with `prefix`)."""
+    return [(event["sender"].removeprefix(f"@{prefix}").partition(":")[0], "reaction",
+             event["content"].get("m.relates_to", {}).get("key", ""))
+            for event in events if event["type"] == "m.reaction" and event["content"]
+            and event["sender"].startswith(f"@{prefix}")]
 
 
 def _nameless(words: str, names: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archive import search
+from archive import directory, messages, search
 from archive.db import open_database
 from archive.fold import tokens
 from cli import compare
@@ -160,8 +160,7 @@ class Demo:
     async def _settle(self, officer: Reader) -> None:
         """Wait until all is there, or nothing new comes; then count."""
         sent = [played for player in self._players for played in player.sent()]
-        wanted = {jid: compare.expected([p for p in sent if p.group == jid], self._names())
-                  for jid in self._groups}
+        wanted = {jid: [p for p in sent if p.group == jid] for jid in self._groups}
         last, quiet = -1, time.monotonic()
         result = compare.Comparison()
         while time.monotonic() - quiet < SETTLE_S:
@@ -173,6 +172,7 @@ class Demo:
                 self._say(f"{result.mirrored} of {result.sent} messages are in the rooms")
             self.office.check_alive()
             await asyncio.sleep(1)
+        result += compare.Comparison(lost=await self._forgotten(sent))
         self._say(f"{result.mirrored} of {result.sent} messages can be read in Matrix; "
                   f"{result.lost} lost, {result.duplicated} doubled, {result.out_of_order} out of "
                   "order")
@@ -181,14 +181,34 @@ class Demo:
     def _names(self) -> list[str]:
         return [phone.name for phone in self.office.emulator.phones.values() if phone.name]
 
-    async def _compare(self, officer: Reader, wanted: dict[str, list[compare.Token]]
+    async def _forgotten(self, sent: list[Played]) -> int:
+        """How many deleted messages the record does not hold with their words."""
+        deleted = {(p.group, p.target_id) for p in sent if p.kind == "delete"}
+        count = 0
+        database = await open_database(self.office.config.database_url)
+        try:
+            for played in sent:
+                if (played.group, played.id) in deleted:
+                    chat = await directory.chat_by_jid(database, played.group)
+                    record = await messages.by_source(database, chat.id, played.id) if chat \
+                        else None
+                    count += record is None or record.text != played.text
+        finally:
+            await database.close()
+        if count:
+            self._say(f"the record does not hold the words of {count} deleted messages")
+        return count
+
+    async def _compare(self, officer: Reader, wanted: dict[str, list[Played]]
                        ) -> compare.Comparison:
         result = compare.Comparison()
         prefix = self.office.config.bridge.ghost_prefix
         for jid, group in self._groups.items():
-            found = await compare.read_tokens(
-                officer, await officer.events(group.room), prefix, self._names())
-            result += compare.compare(wanted[jid], found)
+            events = await officer.events(group.room)
+            found = await compare.read_tokens(officer, events, prefix, self._names())
+            result += compare.compare(compare.expected(wanted[jid], self._names()), found)
+            result += compare.compare(compare.expected_reactions(wanted[jid]),
+                                      compare.read_reactions(events, prefix))
         return result
 
     async def _work(self, officer: Reader) -> None:

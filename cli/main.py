@@ -28,6 +28,7 @@ COMMANDS: dict[str, Command] = {
     "run": Command("cli.run", "run the bridge, the bot and the archive pages"),
     "status": Command("cli.status", "how much waits to be carried, and what is stuck"),
     "directives": Command("cli.directives", "the compliance report, as a table, XLSX or PDF"),
+    "directory": Command("cli.directory", "posts and who holds them: take a file in, give one out"),
     "search": Command("cli.search", "search the record"),
     "eval": Command("cli.eval", "how well messages are read, on a folder of labelled chats"),
     "demo": Command("cli.demo", "the whole house on this machine, with a WhatsApp of its own"),
@@ -39,6 +40,7 @@ COMMANDS: dict[str, Command] = {
 ERRORS: dict[str, int] = {
     "config.ConfigError": 2,
     "archive.db.ArchiveError": 2,
+    "archive.gazetteer_file.GazetteerError": 2,
     "cli.errors.UserError": 2,
     "cli.homeserver.HomeserverError": 2,
     "bridge.matrix.HomeserverError": 2,

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
+from cli import directory
 from cli.errors import UserError
 from config import Config, load
 
@@ -34,8 +35,13 @@ def run(args: argparse.Namespace) -> int:
     names = list(PARTS) if args.part == "all" else [args.part]
     config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     parts = {name: importlib.import_module(PARTS[name]).run for name in names}
-    uvloop.run(run_parts(config, parts))
+    uvloop.run(_run(config, parts))
     return 0
+
+
+async def _run(config: Config, parts: dict[str, Callable[[Config], Awaitable[None]]]) -> None:
+    await directory.load_at_start(config)
+    await run_parts(config, parts)
 
 
 async def run_parts(

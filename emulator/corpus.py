@@ -1,8 +1,9 @@
 """Reads a folder of group chats: one JSON Lines file a group, and roster.csv, the people in them.
 
 A line of a group's file is one message: id, ts (local time of Pakistan), from (phone), kind, text,
-and where they apply file, reply_to, mentions, edit_of. Other fields are left alone. A phone that
-the roster does not know is a person without a name. An optional groups.csv (file, name, topic)
+and where they apply file, reply_to, mentions, edit_of. The text of a reaction to the message of
+reply_to is its sign; none takes the last one back. Other fields are left alone. A phone that the
+roster does not know is a person without a name. An optional groups.csv (file, name, topic)
 gives groups their names; else a line of kind system that names the group, else the file's name.
 """
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 PAKISTAN = timezone(timedelta(hours=5), "PKT")  # no summer time since 2009: needs no tz database
 MEDIA_KINDS = ("image", "video", "audio", "document")
-KINDS = ("text", *MEDIA_KINDS, "location", "system", "deleted")
+KINDS = ("text", *MEDIA_KINDS, "location", "reaction", "system", "deleted")
 MAX_PROBLEMS = 10  # told at once, so that a file is not mended line by line
 
 _CREATED = re.compile(r"created (?:the )?group\s*[“\"](.+?)[”\"]")

@@ -93,7 +93,7 @@ class Directs:
         return Node("message", {
             **self._attrs(chat, phone, device), "id": entry.seen.id, "t": entry.seen.timestamp,
             "type": content.stanza_type(what), "notify": phone.name or None, "edit": edit or None,
-        }, [enc])
+        }, [*phone.verified(), enc])
 
     def _sent_by_us(self, chat: Direct, phone: Phone, raw: bytes) -> bytes:
         inner = content.parse(raw)

@@ -149,7 +149,7 @@ class Exchange:
                 "t": entry.seen.timestamp, "type": content.stanza_type(what),
                 "notify": phone.name or None, "edit": edit or None,
             },
-            parts,
+            [*phone.verified(), *parts],
         )
 
     @staticmethod

@@ -12,7 +12,7 @@ from emulator.media import seal_media
 from emulator.model import EmulatorError, Group, Seen, Sent
 from emulator.nodes import Jid, Node
 from emulator.signal import Bundle, Identity, Peer, SenderKey
-from waproto import common, e2e
+from waproto import common, e2e, vname
 
 if TYPE_CHECKING:
     from emulator.device import Device
@@ -33,6 +33,7 @@ class Phone:
         self.next_device, self.next_key, self.picture = next_device, next_key, picture
         self.devices: dict[int, Device] = {}
         self.banned_until = 0.0  # Unix time; see Emulator.ban
+        self.business = ""  # the name that WhatsApp vouches for; not kept over a restart
         self.by_link_only = False  # lets nobody add it to a group; not kept over a restart
         self._emulator, self._seed = emulator, seed
         self._keys: dict[str, tuple[SenderKey, set[str]]] = {}
@@ -194,6 +195,14 @@ class Phone:
         other = Jid(f"{self.lid}:{device}@lid" if device else self.lid_jid)
         return {"participant": self.address(group, device), "participant_lid": other,
                 "addressing_mode": "pn"}
+
+    def verified(self) -> list[Node]:
+        """The part of a stanza in which WhatsApp vouches for a business's name."""
+        if not self.business:
+            return []
+        details = vname.VerifiedNameCertificate.Details(verifiedName=self.business)
+        made = vname.VerifiedNameCertificate(details=details.SerializeToString())
+        return [Node("verified_name", {"v": "2"}, made.SerializeToString())]
 
     def bundle(self) -> Bundle:
         """A key bundle with a fresh one-time pre-key."""

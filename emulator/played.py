@@ -22,10 +22,10 @@ CREATE TABLE IF NOT EXISTS played (
 
 @dataclass(frozen=True)
 class Played:
-    """One message on the wire. `kind`: text, image, video, audio, document, location, edit or
-    delete; `target_id`: the message id that an edit or deletion is about; `quoted_id`: the one
-    that a reply answers. `text` is as it was sent: a person named with @ stands there by address.
-    `filename` and `sha256` belong to media."""
+    """One message on the wire. `kind`: text, image, video, audio, document, location, edit, delete
+    or reaction; `target_id`: the message id that one of the last three is about; `quoted_id`: the
+    one that a reply answers. `text` is as it was sent: a person named with @ stands there by
+    address. `filename` and `sha256` belong to media."""
 
     source: str  # the group's file, without .jsonl
     corpus_id: str

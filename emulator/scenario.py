@@ -183,6 +183,8 @@ class Player:
             return await self._notice(chat, message, phone, group)
         if message.kind == "deleted":
             return await self._send_deleted(chat, message, phone, group)
+        if message.kind == "reaction":
+            return await self._react(chat, message, phone)
         if message.edit_of and (target := self._edited(chat, message)):
             return await self._once(chat, message, 0, "edit",
                                     lambda: phone.edit(target.sent, message.text),
@@ -216,6 +218,17 @@ class Player:
             group, TAKEN_BACK, quote=quote, at=at))
         return await self._once(chat, message, 1, "delete", lambda: phone.delete(first.sent),
                                 target_id=first.id)
+
+    async def _react(self, chat: Chat, message: Message, phone: Phone) -> Played | None:
+        target = self._original(chat, message.reply_to)
+        if target is None:
+            what = message.reply_to or "nothing"
+            return self._remark(chat, message, f"a reaction to {what}, which is no message sent "
+                                               "before", True)
+        sign = message.text.strip()
+        return await self._once(chat, message, 0, "reaction",
+                                lambda: phone.react(target.sent, sign),
+                                text=sign, target_id=target.id)
 
     async def _send_media(
         self, chat: Chat, message: Message, phone: Phone, group: Group
@@ -282,8 +295,10 @@ class Player:
         """The message that a corpus id stands for: for an edit, the one that it edits."""
         message = self._lines[chat.source].get(corpus_id)
         parts = self._book.parts(chat, message) if message else []
-        if not parts or parts[0].kind != "edit":
-            return parts[0] if parts else None
+        if not parts or parts[0].kind == "reaction":
+            return None
+        if parts[0].kind != "edit":
+            return parts[0]
         return self._book.by_id(parts[0].group, parts[0].target_id)
 
     def _quoted(self, chat: Chat, message: Message) -> Played | None:

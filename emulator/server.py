@@ -68,6 +68,7 @@ class Emulator:
         self.groups: dict[str, Group] = {}
         self.proxy_url = ""
         self.faults: Faults | None = None  # what goes wrong on the line; nothing without
+        self.outdated = False  # clients are told that they are too old; see Emulator.outdate
         self._host, self._port = host, port
         self._by_lid: dict[str, Phone] = {}
         self._last_item = 0
@@ -329,6 +330,12 @@ class Emulator:
         again. 0 ends the ban."""
         phone.banned_until = time.time() + seconds
         if seconds:
+            self.cut(0)
+
+    async def outdate(self, yes: bool = True) -> None:
+        """Takes no client any more, as WhatsApp does with those that are too old; or all again."""
+        self.outdated = yes
+        if yes:
             self.cut(0)
 
     def refuse(self, seconds: float) -> None:

@@ -156,6 +156,9 @@ class ClientSession:
             log.info("+%s device %d is not linked", payload.username, payload.device)
             self.send(Node("failure", {"reason": "401", "location": "emu"}))
             return False
+        if self._emulator.outdated:
+            self.send(Node("failure", {"reason": "405", "location": "emu"}))
+            return False
         left = device.phone.banned_until - time.time()
         if left > 0:
             self.send(Node("failure", {

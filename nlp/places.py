@@ -24,3 +24,14 @@ def _spellings() -> Iterator[tuple[str, str]]:
 def districts(words: list[fold.Word], text: str) -> list[Found]:
     """The districts that a text names, itself or by a town in it. `words` is fold.words(text)."""
     return list(_phrases().find(words, text))
+
+
+@cache
+def _towns() -> frozenset[tuple[str, ...]]:
+    return frozenset(tuple(fold.tokens(town)) for row in data("places.json")
+                     for town in row["towns"])
+
+
+def is_town(place: Found, folded: list[str]) -> bool:
+    """Whether a place that districts() found is a town in its district, not the district's name."""
+    return tuple(folded[place.start:place.end]) in _towns()

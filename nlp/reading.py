@@ -13,6 +13,7 @@ from nlp.phrases import cue
 
 LONGEST = 3000  # characters that are read, a quarter of them at the end
 MOST_WORDS = 400
+SHORT = 14  # words: a line such as many officers send one after the other
 _CODE = re.compile(r"\d{4,6}$")
 _YEAR = re.compile(r"(19|20)\d\d$")
 _MEDIA = ("image", "video", "audio", "document", "sticker", "location", "contact")
@@ -50,6 +51,13 @@ class Reading:
 
     everyone: frozenset[str] = frozenset()  # posts all of whose holders are spoken to
     loose: frozenset[str] = frozenset()  # posts without a place (`DC sb`)
+    start: str = ""  # the first word of a short message that says something
+
+    @property
+    def kind(self) -> str:
+        """One of told.KINDS, or "" for all others."""
+        return "bare" if self.bare else "ack" if "acknowledges" in self.manner \
+            else "long" if "long" in self.manner else ""
 
     @property
     def bare(self) -> bool:
@@ -67,21 +75,34 @@ def read(message: Message) -> Reading:
     folded = [word.folded for word in words]
     where = places.districts(words, text)
     placed = {n for place in where for n in range(place.start, place.end)}
+    districts = {n for place in where if not places.is_town(place, folded)
+                 for n in range(place.start, place.end)}
     schools = _schools(folded, placed)
     held = tuple(posts.posts(words, text, where))
     codes = frozenset(
         word.zfill(5) for word in folded if _CODE.match(word) and not _YEAR.match(word))
-    manner = frozenset(_manner(message, text, folded, held, codes))
+    manner = frozenset([*_manner(message, text, folded, held, codes),
+                        *(["place_first"] if len(folded) <= SHORT and any(
+                            place.start == 0 or (folded[0] in cue("sir") | cue("madam")
+                            and place.start == 1) for place in where) else ())])
     return Reading(
-        message, frozenset(_content(folded, placed, "list" in manner)), codes, schools,
+        message, frozenset(_content(folded, districts, "list" in manner)), codes, schools,
         frozenset(place.name for place in where), held,
         frozenset(word for word in folded if len(word) > 2), len(words), manner,
         frozenset(post.post for post in held if post.everyone),
-        frozenset(post.post for post in held if post.district is None and not post.everyone))
+        frozenset(post.post for post in held if post.district is None and not post.everyone),
+        _start(folded))
+
+
+def _start(folded: list[str]) -> str:
+    if len(folded) > SHORT:
+        return ""
+    return next((word for word in folded[:3] if len(word) > 2 and not word.isdigit()
+                 and word not in cue("common") and word not in cue("ack")), "")
 
 
 def _content(folded: list[str], placed: set[int], is_list: bool) -> Iterator[str]:
-    """The content words: no places and codes, which are compared as such. What a list of schools
+    """The content words: no districts and codes, which are compared as such. What a list of schools
     names is no matter of its own: its words end where the first school begins."""
     for number, word in enumerate(folded):
         if is_list and (word in cue("school_types") or _CODE.match(word)):
@@ -179,6 +200,7 @@ def _manner(message: Message, text: str, folded: list[str], held: tuple[posts.Po
     greeting = bool(folded) and not condolence and _greets(folded)
     for way, is_so in (
             ("bare", bare), ("media", message.kind in _MEDIA), ("question", question),
+            ("document", message.kind == "document"),
             ("thanks", thanks), ("acknowledges", ack and not greeting), ("condoles", condolence),
             ("greets", greeting), ("asks", bool(some & cue("ask"))),
             ("sir", bool(some & cue("sir"))), ("madam", bool(some & cue("madam"))),
@@ -192,6 +214,7 @@ def _manner(message: Message, text: str, folded: list[str], held: tuple[posts.Po
             ("likewise", text[:2] == "+1" or _me_too(folded)
              or (bool(set(first) & cue("likewise")) and short)),
             ("delivers", bool(some & cue("deliver"))),
+            ("figures", 0 < len(folded) <= 12 and any(word.isdigit() for word in folded)),
             ("short", 0 < len(folded) <= 4), ("long", len(folded) > 25)):
         if is_so:
             ways.append(way)

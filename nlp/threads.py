@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from nlp import ties
+from nlp import ties, told
 from nlp.conversation import Conversation, Entry
 from nlp.people import People
 from nlp.phrases import data
@@ -24,6 +24,10 @@ OWN = 4  # the sender's own last
 ASKING = 6  # those that ask the sender
 COMMON = 8  # a word that more messages have finds no candidate
 REASONS = 6
+NAME = 0.3  # how telling a name of one of the group is, as a word
+SPREAD = 24  # messages that name a district, among which it is told how many threads do
+BUSY = 8  # messages by which it is told whether many matters are spoken of at once
+CAPTION_MS = 6 * 60_000
 NO_PLACE = frozenset({"system", "deleted", "notice", "gap", "deletion", "reaction", "vote", "pin"})
 
 
@@ -138,12 +142,12 @@ class Threads:
         for sender, names in state["people"].items():
             threads.know(sender, names)
         for row in state["messages"]:
-            told = {**row["message"], "mentions": tuple(row["message"]["mentions"])}
-            entry = Entry(read(Message(**told)), dict(row["named"]), row["root"], row["quoted"],
+            said = {**row["message"], "mentions": tuple(row["message"]["mentions"])}
+            entry = Entry(read(Message(**said)), dict(row["named"]), row["root"], row["quoted"],
                           row["number"])
-            threads._entries[told["id"]] = entry
+            threads._entries[said["id"]] = entry
             if row["loose"]:
-                threads._loose[told["id"]] = None
+                threads._loose[said["id"]] = None
         threads._count = state["count"]
         threads._build()
         for root, senders in state["reacted"].items():
@@ -210,15 +214,22 @@ class Threads:
     def _reasons(self, choices: list[Choice], best: int) -> tuple[Reason, ...]:
         """What decided: the ties of the best choice, those first in which it differs most from the
         other threads' choices."""
-        root, found = choices[best]
-        others = [choice.ties for choice in choices[:-1] if choice.root != root]
+        root, _ = choices[best]
+        others = [self._weighed(choice) for choice in choices[:-1] if choice.root != root]
         ranked = []
-        for name, value in found.items():
-            weight = self._weights.get(name, 0.0)
+        for name, weight in self._weighed(choices[best]).items():
             usual = sum(other.get(name, 0.0) for other in others) / max(1, len(others))
-            ranked.append((-abs(weight * (value - usual)), name, round(weight * value, 2)))
-        return tuple(Reason(name, ties.TIES.get(name) or ties.ALONE[name], weight)
+            ranked.append((-abs(weight - usual), name, round(weight, 2)))
+        return tuple(Reason(name, told.told(name), weight)
                      for _, name, weight in sorted(ranked)[:REASONS])
+
+    def _weighed(self, choice: Choice) -> dict[str, float]:
+        """What each tie weighs; what it weighs besides for this kind of message is added to it."""
+        found: dict[str, float] = {}
+        for name, value in choice.ties.items():
+            plain = name.rpartition(" ")[2] if " " in name else name
+            found[plain] = found.get(plain, 0.0) + self._weights.get(name, 0.0) * value
+        return found
 
     def _scene(self, reading: Reading,
                named: dict[str, float]) -> tuple[ties.Scene, list[Entry]]:
@@ -227,7 +238,10 @@ class Threads:
         asking = [entry for entry in self._asking(sender)
                   if self._talks[entry.root].answered.get(sender, 0) < entry.number]
         chosen = {entry.number: entry for entry in self._order[-RECENT:]}
-        for entry in (*asking[-ASKING:], *self._by_key.get("@" + sender, ())[-OWN:]):
+        spoken = self._by_key.get("@" + sender, ())
+        roots = dict.fromkeys(entry.root for entry in (*asking[-ASKING:], *spoken[-2 * OWN:]))
+        for entry in (*asking[-ASKING:], *spoken[-OWN:],
+                      *(self._talks[root].last for root in roots)):
             chosen[entry.number] = entry
         for key in self._keys(reading):
             holders = self._by_key.get(key, ())
@@ -241,8 +255,18 @@ class Threads:
         scene = ties.Scene(
             reading, named, self.people, self._count + 1,
             self._order[-1] if self._order else None, mine[-1] if mine else None,
-            telling, holders, frozenset(entry.root for entry in asking), self._overlap(telling))
+            telling, holders, frozenset(entry.root for entry in asking),
+            {name: len({entry.root for entry in self._by_key.get("d" + name, ())[-SPREAD:]})
+             for name in (*reading.districts, *self.people.districts(sender))},
+            len({entry.root for entry in self._order[-BUSY:]}) / BUSY,
+            self._captions(mine[-1], reading) if mine else False, self._overlap(telling))
         return scene, candidates
+
+    def _captions(self, own: Entry, reading: Reading) -> bool:
+        """Whether words now are for the picture or file that their sender sent just before."""
+        talk = self._talks[own.root]
+        return own.reading.bare and reading.message.sent_at - own.at <= CAPTION_MS \
+            and len(talk.spoke) == 1 and not talk.words
 
     def _asking(self, sender: str) -> list[Entry]:
         """Messages that ask a sender, by name or with all who hold the post, in order."""
@@ -253,10 +277,11 @@ class Threads:
         return sorted(found[-4 * ASKING:], key=lambda entry: entry.number)
 
     def _telling(self, reading: Reading) -> dict[str, float]:
-        """How telling each word is: one that few messages have says more."""
+        """How telling each word is: one that few messages have says more, a name of one of the
+        group less: he may be spoken to in any matter."""
         bound = math.log(len(self._order) + 50)
         return {word: max(0.05, 1 - math.log(1 + len(self._by_key.get("w" + word, ()))) / bound)
-                for word in reading.words}
+                * (NAME if self.people.is_name(word) else 1) for word in reading.words}
 
     def _overlap(self, telling: Mapping[str, float]) -> dict[str, float]:
         """How much of a message's words each thread has; a word of many threads says less."""
@@ -295,7 +320,8 @@ class Threads:
         self._order.append(entry)
         reading = entry.reading
         keys = [*self._keys(reading), "@" + entry.sender, *(">" + one for one in entry.named),
-                *("*" + post for post in reading.everyone)]
+                *("*" + post for post in reading.everyone),
+                *("d" + name for name in reading.districts)]
         for key in keys:
             self._by_key.setdefault(key, []).append(entry)
 

@@ -9,109 +9,14 @@ from dataclasses import dataclass
 from nlp.conversation import Conversation, Entry
 from nlp.people import People
 from nlp.reading import Reading
+from nlp.told import BY_KIND
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
+# What would speak against a message's joining a thread, but not against a picture's own caption.
+OF_THE_CAPTION = ("school_first", "report_here", "no_words", "words_elsewhere", "names_others",
+                  "other_matter", "opens_here", "forwarded_here", "new_turn", "all_here")
 HEADING = 8  # words: a message that names a school and says little more
-
-# Name of a tie -> how it is told; "it" is the message to be placed, "that" the earlier one.
-TIES = {
-    "previous": "that is the message just before it",
-    "previous_2min": "that came just before it, within two minutes",
-    "end": "that is the latest of its thread",
-    "near": "few messages lie between",
-    "minutes": "little time lies between",
-    "hours": "not many hours lie between",
-    "stale": "much time lies between",
-    "root": "that began its thread",
-    "same_sender": "both are from the same sender",
-    "goes_on": "the same sender goes on",
-    "goes_on_2min": "the same sender goes on within two minutes",
-    "sender_last": "that is what the sender said last",
-    "own_5min": "the sender spoke there within five minutes",
-    "elsewhere_5min": "the sender spoke in another thread within five minutes",
-    "sender_here": "the sender has spoken in that thread",
-    "stranger": "the sender has not spoken there, and nobody asked",
-    "asked": "that asks the sender",
-    "asked_now": "that asked the sender within the half hour",
-    "asked_today": "that asked the sender within some hours",
-    "asked_before": "that asked the sender, who has answered",
-    "asked_all": "that asks all who hold the sender's post",
-    "asked_all_now": "that asked all who hold the sender's post within the half hour",
-    "asked_all_today": "that asked all who hold the sender's post within some hours",
-    "asked_all_before": "that asked all who hold the sender's post; the sender has answered",
-    "asked_words": "that asks the sender, and the words fit",
-    "asked_elsewhere": "another message asks the sender",
-    "asks_other": "that asks somebody else",
-    "turn": "the sender spoke there before, and that came next",
-    "waiting": "nobody has answered that yet",
-    "closed": "that thread ended with thanks or an acknowledgement",
-    "delivers": "what that asked for is handed in",
-    "ack_asked": "an acknowledgement by whom that asked",
-    "ack_previous": "an acknowledgement of the message just before it",
-    "ack_other": "an acknowledgement, but that asks the sender nothing",
-    "names_sender": "it names whoever sent that",
-    "names_speaker": "it names somebody who spoke in that thread",
-    "names_same": "both name the same person or post",
-    "names_others": "it names people, none of that thread",
-    "answers_question": "it follows the question in that",
-    "asks_on": "it is a question about that",
-    "code": "the same code or number",
-    "school": "the same school",
-    "school_there": "a school of that thread",
-    "other_school": "another school",
-    "district": "the same district",
-    "own_district": "the same district, the sender's own",
-    "other_district": "another district",
-    "sender_district": "that speaks of the sender's district",
-    "not_sender_district": "that speaks of other districts than the sender's",
-    "words": "words in common",
-    "own_words": "words in common that no other thread has",
-    "two_words": "two or more telling words in common",
-    "thread_words": "words in common with that thread",
-    "words_elsewhere": "another thread has more of its words",
-    "no_words": "it has words of its own, none of that thread",
-    "other_matter": "other words than that thread's, and nobody asked",
-    "opens_stranger": "it opens as if it began something, by somebody new there",
-    "new_turn": "the same sender, but in other words, as if beginning something",
-    "caption": "words for the picture or file that the same sender just sent",
-    "heading": "the same sender just named the school, and no more",
-    "more_media": "one more picture or file from the same sender",
-    "media_after_words": "a picture or file for what the same sender just said",
-    "bare_cold": "a picture or file by somebody who neither was asked nor spoke just before",
-    "bare_stranger": "a picture or file by somebody who has not spoken there",
-    "thanks": "thanks to whoever sent that",
-    "condolence": "condolences after sad news",
-    "honour": "it says madam, as fits whoever sent that",
-    "wrong_honour": "it says madam or sir, which fits nobody in that thread",
-    "likewise": "the same is said of another place",
-    "opens_here": "it opens as if it began something",
-    "all_here": "it asks all who hold a post, as if it began something",
-    "forwarded_here": "it is forwarded",
-    "report_here": "it reports on a school that is new there",
-    "school_first": "it begins with a school that is new there",
-    "reacted": "the sender reacted to a message of that thread",
-}
-ALONE = {
-    "alone": "a message stands alone unless something ties it",
-    "alone_opens": "it opens as if it began something",
-    "alone_all": "it asks all who hold a post",
-    "alone_forwarded": "it is forwarded",
-    "alone_report": "it reports on a school",
-    "alone_school_first": "it begins with a school",
-    "alone_long": "it is long",
-    "alone_short": "it is short",
-    "alone_ack": "it acknowledges something",
-    "alone_bare": "it is a picture or file without words",
-    "alone_follows": "the sender spoke just before",
-    "alone_caption": "the sender just sent a picture",
-    "alone_asked": "the sender was asked somewhere",
-    "alone_new_words": "its words are new",
-    "alone_pause": "the group had been silent",
-    "alone_question": "it is a question",
-    "alone_new_sender": "the sender has not spoken lately",
-}
-
 
 @dataclass(frozen=True)
 class Scene:
@@ -126,6 +31,9 @@ class Scene:
     weights: Mapping[str, float]  # content word of the message -> how telling (0..1)
     holders: Mapping[str, int]  # content word of the message -> threads that have it
     asked: frozenset[str]  # roots of threads that wait for the sender
+    spread: Mapping[str, int]  # district -> how many of the recent threads name it
+    busy: float  # of the last messages, the share that are in threads of their own (0..1)
+    captions: bool  # the sender just sent a picture or file that stands alone so far
     overlap: Mapping[str, float]  # root -> how much of the message's words its thread has
 
     @property
@@ -135,6 +43,11 @@ class Scene:
     def since(self, entry: Entry) -> int:
         """Milliseconds from an earlier message to this one."""
         return max(0, self.reading.message.sent_at - entry.at)
+
+    def telling_of(self, districts: frozenset[str]) -> float:
+        """How telling it is that a message names these districts: one that every thread of the
+        group names says little."""
+        return max((1 / max(1, self.spread.get(one, 0)) ** 0.5 for one in districts), default=0.0)
 
     def elsewhere(self, root: str) -> float:
         """By how much any other thread has more of the message's words than this one."""
@@ -152,8 +65,17 @@ def towards(scene: Scene, that: Entry, talk: Conversation) -> dict[str, float]:
     _named(scene, that, talk, ties)
     _matter(scene, that, talk, ties)
     _words(scene, that, talk, ties, asked)
+    _rank(scene, that, talk, ties)
+    _peers(scene, that, talk, ties)
     _manner(scene, that, talk, ties)
-    return {name: float(value) for name, value in ties.items() if value}
+    if "caption_alone" in ties:
+        for name in OF_THE_CAPTION:
+            ties.pop(name, None)
+    found = {name: float(value) for name, value in ties.items() if value}
+    if scene.reading.kind:
+        found.update({f"{scene.reading.kind} {name}": found[name] for name in BY_KIND
+                      if name in found})
+    return found
 
 
 def _time(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float]) -> None:
@@ -166,6 +88,8 @@ def _time(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float])
     ties["hours"] = 1 / (1 + gap / (3 * HOUR))
     ties["stale"] = min(1.0, gap / (72 * HOUR))
     ties["root"] = that is talk.first
+    ties["near_busy"], ties["minutes_busy"] = (
+        ties["near"] * scene.busy, ties["minutes"] * scene.busy)
 
 
 def _asked(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float]) -> float:
@@ -186,7 +110,8 @@ def _asked(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float]
     if asked:
         handed = {"media", "delivers"}
         if "asked_all" in ties:  # a bare picture may be anything, a list is what all were asked for
-            handed = {"delivers"} if scene.reading.bare else {"media", "delivers", "list"}
+            handed = {"document"} if scene.reading.bare else {
+                "media", "delivers", "list", "place_first", "figures"}
         ties["delivers"] = asked * bool(scene.reading.manner & handed)
     else:
         ties["asked_elsewhere"] = bool(scene.asked) and talk.root not in scene.asked
@@ -222,8 +147,16 @@ def _sender(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float
             ties["turn"] = here / (1 + gap / (15 * MINUTE))
         if that is talk.first and that.sender != scene.sender:
             ties["waiting"] = 1 / (1 + gap / HOUR)
-        ties["closed"] = not that.reading.manner.isdisjoint({"acknowledges", "thanks"}) \
-            and "question" not in that.reading.manner
+        ties["closed"] = _closes(that)
+        ties["pair_done"] = stranger and len(talk.entries) > 1 \
+            and "question" not in that.reading.manner \
+            and "question" in talk.entries[-2].reading.manner \
+            and talk.entries[-2].sender != that.sender
+
+
+def _closes(that: Entry) -> bool:
+    return not that.reading.manner.isdisjoint({"acknowledges", "thanks"}) \
+        and "question" not in that.reading.manner
 
 
 def _named(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float]) -> None:
@@ -258,15 +191,18 @@ def _matter(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float
     if reading.districts and other.districts:
         shared = reading.districts & other.districts
         common = bool(shared)
-        ties["district"] = not shared <= scene.people.districts(scene.sender)
-        ties["own_district"] = common and not ties["district"]
+        strange = not shared <= scene.people.districts(scene.sender)
+        ties["district"] = strange * scene.telling_of(shared) * (
+            len(shared) / len(reading.districts))
+        ties["own_district"] = common and not strange
         ties["other_district"] = not common and not for_all
     elif reading.districts and talk.districts and not for_all:
         ties["other_district"] = not any(one in talk.districts for one in reading.districts)
     own = scene.people.districts(scene.sender)
     if own and other.districts and that.sender != scene.sender:
         fits = not own.isdisjoint(other.districts)
-        ties["sender_district"] = fits
+        ties["sender_district"] = fits * scene.telling_of(own & other.districts)
+        ties["sender_district_now"] = ties["sender_district"] / (1 + scene.since(that) / (2 * HOUR))
         ties["not_sender_district"] = not fits and not for_all
 
 
@@ -290,13 +226,46 @@ def _words(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float]
     ties["thread_words"] = there / (there + size * 2)
     ties["words_elsewhere"] = 1 - 1 / (1 + scene.elsewhere(talk.root))
     if asked:
-        ties["asked_words"] = asked * bool(common)
+        ties["asked_words"] = asked * common / (common + 1)
     if not common and not there:
         ties["no_words"] = min(1.0, len(scene.weights) / 6)
         if len(scene.weights) > 3:
             ties["other_matter"] = min(1.0, len(scene.weights) / 8) * ties.get("stranger", 0.0)
             ties["opens_stranger"] = "opens" in scene.reading.manner and ties.get("stranger", 0.0)
             ties["new_turn"] = "opens" in scene.reading.manner and that.sender == scene.sender
+
+
+def _rank(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float]) -> None:
+    mine, other = scene.people.rank(scene.sender), scene.people.rank(that.sender)
+    if mine is None or other is None or that.sender == scene.sender:
+        return
+    if that is talk.last and not scene.reading.bare:
+        soon = 1 / (1 + scene.since(that) / HOUR)
+        ties["senior_answers"] = soon * (mine < other and not _closes(that))
+        ties["junior_answers"] = soon * (mine > other) \
+            * bool(that.reading.manner & {"asks", "question"} or that.named)
+    ties["peer_stranger"] = bool(ties.get("stranger")) and mine == other
+
+
+def _peers(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float]) -> None:
+    """Those who hold one post report one after the other, each of a place of his own."""
+    reading, other = scene.reading, that.reading
+    alike = bool(reading.manner & other.manner & {"place_first", "figures", "document"})
+    if that.sender == scene.sender:
+        ties["again"] = alike
+        ties["same_start"] = bool(reading.start) and reading.start == other.start
+        return
+    posts = scene.people.holds(scene.sender)
+    if posts.isdisjoint(scene.people.holds(that.sender)):
+        return
+    ties["parallel"] = alike / (1 + scene.since(that) / (24 * HOUR))
+    ties["parallel_now"] = alike / (1 + scene.since(that) / (2 * HOUR))
+    ties["peers_ack"] = ("acknowledges" in reading.manner and "acknowledges" in other.manner) \
+        / (1 + scene.since(that) / HOUR)
+    if reading.manner & {"place_first", "figures", "media", "delivers", "acknowledges"}:
+        peers = sum(not posts.isdisjoint(scene.people.holds(one)) for one in talk.spoke
+                    if one != scene.sender)
+        ties["roll_call"] = min(1.0, (peers - 1) / 3)
 
 
 def _manner(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float]) -> None:
@@ -307,6 +276,8 @@ def _manner(scene: Scene, that: Entry, talk: Conversation, ties: dict[str, float
             ties["heading"] = bool(other.schools or other.codes) and other.size <= HEADING \
                 and not reading.bare and not reading.schools and not reading.codes
             ties["caption"] = other.bare and not reading.bare
+            if scene.captions and that is scene.own:
+                ties["caption_alone"] = 1.0
             ties["more_media"] = other.bare and "media" in manner
             ties["media_after_words"] = "media" in manner and not other.bare
     else:
@@ -353,6 +324,9 @@ def alone(scene: Scene) -> dict[str, float]:
         "alone_caption": follows and scene.own.reading.bare and not reading.bare,
         "alone_asked": bool(scene.asked), "alone_pause": pause,
         "alone_new_words": min(1.0, new / 6), "alone_question": "question" in manner,
-        "alone_new_sender": scene.own is None,
+        "alone_new_sender": scene.own is None, "alone_busy": scene.busy,
     }
+    if scene.captions and not reading.bare:
+        for name in ("alone_long", "alone_report", "alone_school_first", "alone_new_words"):
+            ties.pop(name)
     return {name: float(value) for name, value in ties.items() if value}

@@ -86,7 +86,7 @@ def test_a_wrong_line_is_named(tmp_path: Path, more: str, told: str) -> None:
     ("  as_token:", "bridge.as_token is missing: Secret the bridge shows the homeserver."),
     ("  as_token: [s3cret]", "bridge.as_token must be text, not what stands there"),
     ("  as_token: a\n  ghost_name: '{nam}'", "bridge.ghost_name may only use the fields {name}"),
-    ("  as_token: a\n  relay: '{name'", "bridge.relay may only use the fields {name}, {text}"),
+    ("  as_token: a\n  relay: '{name'", "bridge.relay may only use the fields {name}, {post}"),
     ("  as_token: a\n  join_members: some", "bridge.join_members must be lazily or all"),
     ("  as_token: a\n  spaces: Makran", "bridge.spaces must be a list of rules, not 'Makran'"),
     ("  as_token: a\n  spaces: [{space: Makran}]", "bridge.spaces[0].groups is missing"),

@@ -35,6 +35,16 @@ def write_corpus(folder: Path) -> None:
             {"id": "m007", "from": "+923007005003", "kind": "deleted", "text": ""},
             {"id": "m008", "from": "+923007005002", "kind": "document", "file": "order.pdf",
              "text": ""},
+            {"id": "m009", "from": "+923007005001", "kind": "reaction", "text": "👍",
+             "reply_to": "m002"},
+            {"id": "m010", "from": "+923007005003", "kind": "reaction", "text": "👍",
+             "reply_to": "m002"},
+            {"id": "m011", "from": "+923007005003", "kind": "reaction", "text": "🙏",
+             "reply_to": "m002"},
+            {"id": "m012", "from": "+923007005001", "kind": "reaction", "text": "❤️",
+             "reply_to": "m004"},
+            {"id": "m013", "from": "+923007005001", "kind": "reaction", "text": "",
+             "reply_to": "m004"},
         ]
         for number, line in enumerate(lines):
             line["ts"] = f"2026-03-02T09:{number:02d}:00"
@@ -59,7 +69,7 @@ def test_demo_carries_any_corpus_and_goes_on_where_it_stopped(tmp_path: Path) ->
         counts = json.loads(run.stdout.splitlines()[-1])
         assert list(counts) == KEYS
         assert counts["groups"] == 2
-        assert counts["sent"] == counts["mirrored"] == 16
+        assert counts["sent"] == counts["mirrored"] == 20  # of five reactions a group two stand
         assert counts["lost"] == counts["duplicated"] == counts["out_of_order"] == 0
         assert counts["to_whatsapp"] == 2
         assert counts["cases"] == 1

@@ -19,5 +19,5 @@ def test_every_test_that_the_bridges_table_names_stands():
 
 def test_every_row_of_the_bridges_table_names_a_test():
     text = (ROOT / "docs" / "bridge.md").read_text(encoding="utf-8")
-    rows = [line for line in text.splitlines() if re.match(r"\| (?!feature|---)", line)]
+    rows = [line for line in text.splitlines() if re.match(r"\| (?!feature|what comes|---)", line)]
     assert rows and not [row for row in rows if "::test_" not in row]

@@ -18,7 +18,6 @@ from zoneinfo import ZoneInfo
 
 from archive import queue
 from archive.db import open_database
-from bridge.outward.marks import MARK
 from cli import compare
 from cli.office import Office
 from emulator.attachments import make
@@ -224,7 +223,8 @@ class Town:
                 return self._played(await phone.edit(chat[-3].sent, text), text,
                                     target_id=chat[-3].id)
             case 11:
-                return self._played(await phone.react(chat[-1].sent, "👍"), "")
+                return self._played(await phone.react(chat[-1].sent, "👍"), "👍",
+                                    target_id=chat[-1].id)
             case 13:
                 return await self._text(group, phone, text + " and so on" * 2_500)
             case 16:
@@ -283,15 +283,11 @@ class Town:
 
     async def _compare(self, sent: list[Played], events: list[dict[str, Any]]
                        ) -> compare.Comparison:
-        """One group. Reactions are counted beside: they have no words and no place of their own."""
+        """One group."""
         tokens = await self._tokens(events)
-        wanted = compare.expected([played for played in sent if played.kind != "reaction"])
-        reactions = [(played.sender, "reaction", "") for played in sent
-                     if played.kind == "reaction"]
-        found = [(self._number(event), "reaction", "") for event in events
-                 if event["type"] == "m.reaction" and event["content"]
-                 and MARK not in event["content"]]  # the bridge's own sign on what failed
-        return compare.compare(wanted, tokens) + compare.compare(reactions, found)
+        reactions = compare.read_reactions(events, self.office.config.bridge.ghost_prefix)
+        return compare.compare(compare.expected(sent), tokens) + compare.compare(
+            compare.expected_reactions(sent), reactions)
 
     async def missing(self, begin: Moment, sent: Sequence[Played]) -> list[Played]:
         """Which of these plain texts are not in the rooms."""
@@ -309,10 +305,6 @@ class Town:
     async def _tokens(self, events: list[dict[str, Any]]) -> list[compare.Token]:
         return await compare.read_tokens(
             self.officer, events, self.office.config.bridge.ghost_prefix)
-
-    def _number(self, event: dict[str, Any]) -> str:
-        prefix = self.office.config.bridge.ghost_prefix
-        return event["sender"].removeprefix(f"@{prefix}").partition(":")[0]
 
     async def gaps(self, group: Group, begin: Moment) -> list[tuple[float, float]]:
         """The stretches (Unix seconds) that the room's notices name, as a reader sees them."""

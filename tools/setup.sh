@@ -38,6 +38,8 @@ libraries=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null || true)
 [[ $libraries == *libharfbuzz-subset.so.0* ]] || wanted+=(libharfbuzz-subset0)
 command -v fc-list >/dev/null && [ -n "$(fc-list 'Noto Naskh Arabic' 2>/dev/null)" ] ||
     wanted+=(fontconfig fonts-noto-core)  # Urdu in Naskh, for PDFs and screenshots
+command -v fc-list >/dev/null && [ -n "$(fc-list 'Noto Color Emoji' 2>/dev/null)" ] ||
+    wanted+=(fonts-noto-color-emoji)  # chats are full of them; without it a PDF has boxes, and no text there
 chromium=here
 if [ "$LEVEL" = test ]; then
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || wanted+=(postgresql)

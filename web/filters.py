@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 from archive import wording
 from archive.model import MESSAGE_KINDS
 from archive.pages import Entry
+from nlp import markup
 
 NAME_LENGTH = 80
 EXCERPT_LENGTH = 160
@@ -29,6 +30,7 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _TEXT_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _ARABIC = re.compile("[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff]")
 _LETTER = re.compile(r"[^\W\d_]")
+_LINK = Markup('<a href="{}" rel="noopener noreferrer nofollow">{}</a>')
 _URL = re.compile(r"https?://[^\s<>\"'\u200e\u200f\u202a-\u202e\u2066-\u2069]{3,2000}")
 
 KINDS = {
@@ -52,6 +54,7 @@ _FACTS = {
 # Shown elsewhere or for nobody's eyes: a poll's secret would let its votes be read.
 _UNSHOWN = ("quote", "secret", "answers", "vcards", "waveform", "mentions")
 NAME_KINDS = {
+    "office": "from the directory",
     "push": "chosen by the sender", "contact": "from the phone's contacts",
     "business": "business name", "matrix": "Matrix display name",
 }
@@ -71,7 +74,8 @@ def environment(zone: ZoneInfo, stylesheet: str) -> jinja2.Environment:
         "date": lambda ms: at(ms, zone).date().isoformat(),
         "stretch": lambda start, end: stretch(at(start, zone), at(end, zone)),
         "near": lambda ms, other: near(at(ms, zone), at(other, zone)),
-        "duration": duration, "size": size, "clean": clean, "body": body, "urdu": urdu,
+        "duration": duration, "size": size, "clean": clean, "body": body, "plain": plain,
+        "urdu": urdu,
         "excerpt": excerpt, "marked": marked, "address": address, "number": number,
         "kind": lambda kind: KINDS.get(kind, kind), "origin": lambda name: ORIGINS.get(name, name),
         "address_kind": lambda kind: ADDRESSES.get(kind, kind),
@@ -180,16 +184,29 @@ def urdu(text: str) -> bool:
 
 
 def body(text: str) -> Markup:
-    """A message's text, escaped, its web addresses as links."""
-    text = _TEXT_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+    """A message's text as WhatsApp shows it: marks as formatting, web addresses as links."""
+    return Markup(markup.to_html(_readable(text), link=_linked))
+
+
+def plain(text: str) -> Markup:
+    """A sentence of the record's own on one line, web addresses as links."""
     parts, end = [], 0
-    for match in _URL.finditer(text):
-        url = match[0].rstrip(".,;:!?)]}»”’۔،")
-        parts.append(escape(text[end:match.start()]))
-        parts.append(Markup('<a href="{}" rel="noopener noreferrer nofollow">{}</a>')
-                     .format(url, url))
-        end = match.start() + len(url)
-    return Markup("").join([*parts, escape(text[end:])])
+    for match in _URL.finditer(text := _readable(text)):
+        parts += [markup.escape(text[end:match.start()]), _linked(match[0])]
+        end = match.end()
+    return Markup("".join([*parts, markup.escape(text[end:])]))
+
+
+def _readable(text: str) -> str:
+    return _TEXT_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+
+
+def _linked(address: str) -> str:
+    """An address as a link to it; what is none, or goes on behind one, stays text."""
+    match = _URL.match(address)
+    url = match[0].rstrip(".,;:!?)]}»”’۔،") if match else ""
+    link = _LINK.format(url, url) if url else ""
+    return f"{link}{markup.escape(address[len(url):])}"
 
 
 def excerpt(text: str, length: int = EXCERPT_LENGTH) -> str:

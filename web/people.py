@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from archive import people
+from archive import days, people, postings
 from web import ask
 from web.site import SITE, PageError, render
 
@@ -31,4 +31,6 @@ async def person(request: web.Request) -> web.StreamResponse:
     found = await people.card(request.app[SITE].db, person_id)
     if found is None:
         raise PageError(404, f"The archive knows no person number {person_id}.")
-    return render(request, "person.html", card=found[0], groups=found[1])
+    held = await postings.of_person(request.app[SITE].db, person_id)
+    return render(request, "person.html", card=found[0], groups=found[1],
+                  postings=held[::-1], shown=days.shown)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from archive import gazetteer_file
 from archive.cases import Actor, Case, Docket
 from archive.db import Database, Unit
-from archive.offices import NamedOffices, Offices
+from archive.offices import Directory, Offices
 from bot.matrix import Matrix
 from config import Config
 from nlp.calendar import OfficeCalendar
@@ -96,8 +97,10 @@ class Tools:
     offices: Offices | None = None
 
     def offices_of(self) -> Offices:
-        """Who holds which post: the given directory, or the one that names make."""
-        return self.offices or NamedOffices(self.db)
+        """Who holds which post: the department's directory, or a given one. Raises
+        GazetteerError when its file is wrong."""
+        return self.offices or Directory(
+            self.db, gazetteer_file.load(self.config.directory.gazetteer))
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,6 @@ class Help:
 def help_command(commands: list[Command]) -> Command:
     """The command that explains `commands`."""
     page = Help(commands)
-    return Command("help", "[case|directive|search|digest]",
-                   "Shows this; with a word, more about it.", (),
-                   page.parse, page.do, page.render, examples=("help case",))
+    return Command("help", "[case|directive|post|search|digest]",
+                   "Shows this; with a word, more about it.", (), page.parse, page.do, page.render,
+                   examples=("help case",))

@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from archive import botbooks, cases, casework
 from archive.cases import Case, Docket, Paper
@@ -37,23 +38,40 @@ INTERNAL = ("Internal: what is written here does not go to WhatsApp. This thread
 
 async def paper_of(tools: Tools, request: Request, event_id: str) -> Paper:
     """A message as a paper. Raises Mistake when it cannot be seen."""
-    seen = await botbooks.event(tools.db, event_id)
-    if seen is not None and seen.room_id == request.room_id:
-        type_, sender, at, content = seen.type, seen.sender, seen.at, json.loads(seen.content)
-    else:
-        event = await tools.matrix.event(request.room_id, event_id)
-        if event is None:
-            raise Mistake("I cannot see the message that you replied to; give the case a title in "
-                          "a message of its own.")
-        type_, sender, at = event["type"], event["sender"], event["origin_server_ts"]
-        content = event.get("content") or {}
-    relation = content.get("m.relates_to") if isinstance(content, dict) else None
-    is_reply = isinstance(relation, dict) and "m.in_reply_to" in relation
+    seen = await _seen(tools, request.room_id, event_id)
+    if seen is None:
+        raise Mistake("I cannot see the message that you replied to; give the case a title in a "
+                      "message of its own.")
+    type_, sender, at, content = seen
     record_id = content.get("org.daftar.record") if isinstance(content, dict) else None
     return Paper(
         event_id, sender, texts.one_line(await tools.matrix.display_name(request.room_id, sender)),
-        at, texts.shorten(texts.excerpt(type_, content, is_reply), 4000),
+        at, texts.shorten(texts.excerpt(type_, content, "m.in_reply_to" in _relation(content)),
+                          4000),
         record_id if isinstance(record_id, int) else None)
+
+
+async def thread_of(tools: Tools, room_id: str, event_id: str) -> str:
+    """The first message of the thread that a message is in; "" when it is in none, or gone."""
+    seen = await _seen(tools, room_id, event_id)
+    relation = _relation(seen[3]) if seen else {}
+    return str(relation["event_id"]) if relation.get("rel_type") == "m.thread" else ""
+
+
+async def _seen(tools: Tools, room_id: str, event_id: str) -> tuple[str, str, int, Any] | None:
+    """(type, sender, Unix ms, content) of an event; None when it cannot be seen."""
+    seen = await botbooks.event(tools.db, event_id)
+    if seen is not None and seen.room_id == room_id:
+        return seen.type, seen.sender, seen.at, json.loads(seen.content)
+    event = await tools.matrix.event(room_id, event_id)
+    if event is None:
+        return None
+    return event["type"], event["sender"], event["origin_server_ts"], event.get("content") or {}
+
+
+def _relation(content: Any) -> dict[str, Any]:
+    relation = content.get("m.relates_to") if isinstance(content, dict) else None
+    return relation if isinstance(relation, dict) else {}
 
 
 # open
@@ -115,7 +133,7 @@ async def _ask_for_twins(tools: Tools, request: Request, opening: Opening,
         if opening.reply_to else []
     raise Unclear(
         f"{twin.number} is about the same school ({', '.join(codes)}): "
-        f"{render.isolate(twin.title)}. {render.standing(twin, request)}, opened {at}.",
+        f"“{render.isolate(twin.title)}”. {render.standing(twin, request)}, opened {at}.",
         [*ways, ("open another case all the same", f"case open {opening.title}".rstrip(), "📁")])
 
 
@@ -157,8 +175,9 @@ async def preview_merge(tools: Tools, request: Request, pair: Pair) -> str:
     """What would be merged."""
     first, into = await _both(tools, request, pair)
     docket = await cases.read_docket(tools.db, first.id)
+    joins = "joins" if len(docket.papers) == 1 else "join"
     return (f"{first.number} ({render.isolate(first.title)}) becomes part of {into.number} "
-            f"({render.isolate(into.title)}): {render.papers_count(docket)} join its file, and "
+            f"({render.isolate(into.title)}): {render.papers_count(docket)} {joins} its file, and "
             f"work goes on there. {request.prefix}case unmerge {first.number} undoes it.")
 
 

@@ -17,7 +17,7 @@ from bot.commands.base import (
     Told,
     Tools,
 )
-from bot.commands.opening import paper_of
+from bot.commands.opening import paper_of, thread_of
 from bot.commands.which import find, only, which
 from bot.commands.work import OnCase, changed
 from nlp import words as texts
@@ -127,23 +127,25 @@ async def preview_tell(tools: Tools, request: Request, order: OnCase) -> str:
             f"“{render.isolate(render.one(order.text, 300))}”")
 
 
-async def do_tell(tools: Tools, request: Request, order: OnCase) -> Unit[tuple[Docket, str]]:
+async def do_tell(tools: Tools, request: Request, order: OnCase) -> Unit[tuple[Docket, Told]]:
     """Note it on the docket; the bridge carries it."""
     case = await find(tools, request, order.which)
+    papers = (await cases.read_docket(tools.db, case.id)).papers
+    first = papers[0].event_id if papers else None
+    thread = await thread_of(tools, case.room_id, first) if first else ""
+    told = Told(order.text, first, case.room_id, request.actor.mxid, thread)
 
-    def unit() -> Unit[tuple[Docket, str]]:
+    def unit() -> Unit[tuple[Docket, Told]]:
         docket = yield from casework.note(
             case.id, order.text, request.actor, request.at, request.event_id, "tell")
-        return docket, order.text
+        return docket, told
     return unit()
 
 
-def render_tell(facts: tuple[Docket, str], request: Request) -> list[Say]:
+def render_tell(facts: tuple[Docket, Told], request: Request) -> list[Say]:
     """The words for the group, and that they are on their way."""
-    docket, text = facts
-    first = docket.papers[0].event_id if docket.papers else None
-    return [Told(text, first, docket.case.room_id, request.actor.mxid),
-            *changed(docket, request, "has been answered in the group")]
+    docket, told = facts
+    return [told, *changed(docket, request, "has been answered in the group")]
 
 
 PAPER_COMMANDS = [

@@ -8,6 +8,7 @@ from archive import cases, casework
 from archive.cases import CASE_STATES, Case, Docket
 from archive.db import Unit
 from bot import dates, render, roles
+from bot.commands import holders
 from bot.commands.base import (
     Answer,
     Call,
@@ -83,21 +84,27 @@ def parse_take(call: Call, request: Request) -> OnCase:
     return OnCase(only(call, request), request.actor.name, request.actor.mxid)
 
 
-async def do_assign(tools: Tools, request: Request, order: OnCase) -> Unit[Docket]:
-    """Hand it over."""
+async def do_assign(tools: Tools, request: Request, order: OnCase) -> Unit[tuple[Docket, str]]:
+    """Hand it over: to a post of the directory under its full name, with its holder of today."""
     case = await find(tools, request, order.which)
-    holder = order.text
+    holder, today = order.text, ""
+    if order.user_id is None:
+        holder, today = await holders.of_today(tools, request, holder)
     if order.user_id and order.user_id.lstrip("@") == holder:  # an id in words: show the name
         holder = texts.one_line(await tools.matrix.display_name(case.room_id, order.user_id))
-    return casework.assign(case.id, holder, order.user_id, request.actor, request.at,
-                           request.event_id)
+
+    def unit() -> Unit[tuple[Docket, str]]:
+        return (yield from casework.assign(case.id, holder, order.user_id, request.actor,
+                                           request.at, request.event_id)), today
+    return unit()
 
 
-def render_assign(docket: Docket, request: Request) -> list[Say]:
+def render_assign(facts: tuple[Docket, str], request: Request) -> list[Say]:
     """Who has it now."""
+    docket, today = facts
     last = docket.actions[-1]
-    return changed(docket, request, "is with", docket.case.holder or "",
-                   f" (before: {render.isolate(last.before)})" if last.before else "")
+    return changed(docket, request, "is with", docket.case.holder or "", today + (
+        f" (before: {render.isolate(last.before)})" if last.before else ""))
 
 
 # status
@@ -147,8 +154,10 @@ def _move(call: Call, wanted: Case | CaseNumber, state: str, rest: str, request:
     if match := _UNTIL.search(rest):
         until = dates.read(match[1] or match[2], request, call.command).due_ms
         rest = rest[:match.start()].strip(" ,:")
-    whom = _FOR.sub("", rest).strip()
-    return Move(wanted, state, "", texts.shorten(whom, TITLE_LONGEST) or None, until)
+    whom = texts.shorten(_FOR.sub("", rest).strip(), TITLE_LONGEST)
+    said = ([f"for {whom}"] if whom else []) + (
+        [f"until {render.when(until, request.zone)}"] if until else [])
+    return Move(wanted, state, " ".join(said), whom or None, until)
 
 
 async def do_status(tools: Tools, request: Request, move: Move) -> Unit[Docket]:
@@ -194,11 +203,22 @@ _NO_DATE = ("none", "no", "never", "remove", "clear", "-", "نہیں", "ختم")
 
 def parse_due(call: Call, request: Request) -> Due:
     """A case and a date, on the office's calendar."""
-    wanted, words = which(call, request, text_follows=True), texts.one_line(call.rest)
+    wanted, words = _case_and_date(call, request)
     if texts.fold(words) in _NO_DATE:
         return Due(wanted, None, words)
     date = dates.read(words, request, call.command)
     return Due(wanted, date.due_ms, words, date.note)
+
+
+def _case_and_date(call: Call, request: Request) -> tuple[Case | CaseNumber, str]:
+    """In a case's thread a number may begin the date: `25 December` is one, `December` is none."""
+    words, number = texts.one_line(call.rest), call.number
+    if number and request.thread_case and words and not call.before_verb:
+        whole = f"{number.text} {words}"
+        if dates.is_date(whole, request) and not (
+                dates.is_date(words, request) or texts.fold(words) in _NO_DATE):
+            return request.thread_case, whole
+    return which(call, request, text_follows=True), words
 
 
 async def do_due(tools: Tools, request: Request, due: Due) -> Unit[tuple[Docket, str]]:
@@ -289,7 +309,7 @@ def parse_close(call: Call, request: Request) -> OnCase:
     word = texts.fold(first).strip(",.:;،")
     for name, words in RESOLUTIONS.items():
         if word in words:
-            text = f"{name}: {rest.strip()}" if rest.strip() else name
+            text = f"{name}, {rest.strip()}" if rest.strip() else name
             break
     return OnCase(wanted, texts.shorten(text, texts.LONGEST))
 

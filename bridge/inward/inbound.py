@@ -24,13 +24,14 @@ from bridge.matrix import NOTICE_MARK, Homeserver, HomeserverError
 from bridge.rooms.follow import SPEAKER
 from bridge.rooms.ghosts import Ghosts
 from bridge.rooms.media import Media, MediaGone, megabytes
+from bridge.rooms.posts import Posts
 from bridge.rooms.rooms import Rooms
 from bridge.shown import convert
-from bridge.shown.markup import Mentions
 from bridge.steps import reached
 from bridge.whatsapp import events
 from bridge.worker import Away, GiveUp, Retry
 from config import Config
+from nlp.markup import Mentions
 
 # A note that is not committed when the bridge dies costs a look at the end of the room, no more.
 NOTE_WITHIN = 0.1  # seconds; every commit is paid for by the homeserver, too: it writes to the disk
@@ -69,7 +70,8 @@ class Inbound:
         self._ghosts = ghosts
         self._media = media
         self._lanes: dict[str, _Lane] = {}
-        self._placing = Placing(database, sure=config.bridge.threads == "sure")
+        self._placing = Placing(
+            database, Posts(config, database), sure=config.bridge.threads == "sure")
         self._events: OrderedDict[int, str] = OrderedDict()  # record → first event, newest last
 
     async def begin(self, lane: str, recovering: bool) -> None:

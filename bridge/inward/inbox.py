@@ -7,11 +7,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import tzinfo
+from typing import Any
 
 from archive import messages, queue, sent
 from archive.db import Database, Unit
 from archive.model import Chat, NewRecord
 from bridge.accounts import Account, Accounts
+from bridge.clock import sensible
 from bridge.inward import changes, late, ringing
 from bridge.link import Delivery
 from bridge.rooms.directs import Directs
@@ -72,7 +74,7 @@ class Inbox:
         if delivery.code in calls.CODES:
             return await self._ringing(delivery)
         read = described.parse if delivery.code in described.CODES else events.parse
-        event = read(delivery.code, delivery.body)
+        event = _timed(read(delivery.code, delivery.body), delivery.at)
         lane: str | None = None
         match event:
             case events.Incoming():
@@ -98,7 +100,7 @@ class Inbox:
         return await self._directs.chosen(event.peer, at)
 
     async def _ringing(self, delivery: Delivery) -> str | None:
-        call = calls.parse(delivery.code, delivery.body)
+        call = _timed(calls.parse(delivery.code, delivery.body), delivery.at)
         if call is None:
             return None
         if call.group:
@@ -113,7 +115,7 @@ class Inbox:
     async def _overheard(self, delivery: Delivery) -> str | None:
         """What a member of staff's own number heard: only messages, only of groups that are
         mirrored. Mostly the department's has heard them, too; then nothing is added."""
-        event = events.parse(delivery.code, delivery.body)
+        event = _timed(events.parse(delivery.code, delivery.body), delivery.at)
         if event is None or event.peer is not None:
             return None
         chat = await self._groups.mirrored(event.chat)
@@ -152,7 +154,8 @@ class Inbox:
     async def _past(self, delivery: Delivery) -> None:
         """The phone's history, group by group; what is in the record already adds nothing."""
         own = events.sender_of_jid(self._accounts.department.jid)
-        for messages_ in history.read(delivery.body, own).values():
+        for said in history.read(delivery.body, own).values():
+            messages_ = [_timed(message, delivery.at) for message in said]
             chat = await self._chosen(messages_[0], delivery.at)
             if chat is None:
                 continue
@@ -181,6 +184,14 @@ class Inbox:
         return [message for message in said if message.id not in known]
 
 
+def _timed(event: Any, received_at: int) -> Any:
+    """The event, at a time that makes sense."""
+    for name in ("sent_at", "at"):
+        if isinstance(at := getattr(event, name, None), int):
+            return replace(event, **{name: sensible(at, received_at)})
+    return event
+
+
 def _introduce(chat_id: int, first: str, words: str, at: int) -> Unit[None]:
     record_id, new = yield from messages.add(NewRecord(
         chat_id=chat_id, kind="notice", origin="whatsapp", source_id=f"history:{first}",
@@ -205,11 +216,10 @@ def _keep_unreadable(delivery: Delivery, reason: str) -> Unit[None]:
 def _store_message(chat_id: int, event: events.Incoming, at: int) -> Unit[str | None]:
     if not (yield from changes.permitted(chat_id, event)):
         event = changes.refused(event)
-    sent_at = event.sent_at if 0 < event.sent_at <= at + late.DAY_MS else at
     said = event.content
     record_id, new = yield from messages.add(NewRecord(
         chat_id=chat_id, kind=said.kind, origin="whatsapp", source_id=event.id,
-        sender=event.sender, sent_at=sent_at, received_at=at, text=said.text,
+        sender=event.sender, sent_at=event.sent_at, received_at=at, text=said.text,
         target_source_id=said.target, media_name=said.media_name, media_mime=said.media_mime,
         detail=events.dump_detail(said.detail), raw=event.raw))
     if not new:

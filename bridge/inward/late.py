@@ -13,7 +13,6 @@ from bridge.whatsapp import events
 
 _NOTICE = "undecryptable:"  # source ids of the notices
 _FOLLOWED = "followed:"  # … and of the edits that replace them
-DAY_MS = 86_400_000  # how far ahead of ours WhatsApp's clock may be before it counts as wrong
 TEXT = ("A message could not be decrypted yet. WhatsApp has been asked for it again; if it does "
         "not follow, ask the sender to send it once more.")
 UNAVAILABLE = ("WhatsApp shows this message on phones only (a picture to be seen once, for "
@@ -30,10 +29,9 @@ def announce(chat_id: int, event: events.Undecryptable, at: int) -> Unit[str | N
         (chat_id, event.id))
     if known:
         return None
-    sent_at = event.sent_at if 0 < event.sent_at <= at + DAY_MS else at
     return (yield from _store(NewRecord(
         chat_id=chat_id, kind="notice", origin="whatsapp", source_id=_NOTICE + event.id,
-        sender=event.sender, sent_at=sent_at, received_at=at,
+        sender=event.sender, sent_at=event.sent_at, received_at=at,
         text=UNAVAILABLE if event.unavailable else TEXT)))
 
 

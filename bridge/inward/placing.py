@@ -3,6 +3,7 @@ decides by itself; the rest is read by nlp.threads, and stays flat when that is 
 from __future__ import annotations
 
 import json
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,11 +13,13 @@ from archive.db import Database
 from archive.model import MESSAGE_KINDS, Person, Record
 from archive.placements import Placement
 from bridge.clock import now_ms
+from bridge.rooms.posts import Posts
 from nlp import threads
 from nlp.reading import Message
 from nlp.threads import Threads
 
 GROUPS = 200  # whose conversations are kept in memory; another is read anew
+KNOWN_S = 300.0  # seconds for which members and their posts are taken for known
 CONFIDENCE_SHOWN = 3  # decimals
 
 
@@ -27,14 +30,16 @@ class _Talk:
     threads: Threads = field(default_factory=Threads)
     corrected: int = 0  # the newest correction
     written: int = 0  # the newest message of staff
-    names: dict[int, str] = field(default_factory=dict)
+    names: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    known_at: float = 0.0  # when it was last asked who the members are and what they hold
 
 
 class Placing:
     """Places the messages of every group. `sure`: also such as quote nothing."""
 
-    def __init__(self, database: Database, *, sure: bool) -> None:
+    def __init__(self, database: Database, posts: Posts, *, sure: bool) -> None:
         self._db = database
+        self._posts = posts
         self._sure = sure
         self._talks: OrderedDict[int, _Talk] = OrderedDict()
 
@@ -56,26 +61,38 @@ class Placing:
         for moved in await placements.corrections(self._db, chat_id, talk.corrected):
             talk.threads.correct(str(moved.record_id), _key(moved.root_id))
             talk.corrected = moved.id
-        for person in persons.values():
-            if person.name and talk.names.get(person.id) != person.name:
-                talk.threads.know(str(person.id), [person.name])
-                talk.names[person.id] = person.name
+        if time.monotonic() - talk.known_at > KNOWN_S:
+            await self._know_members(talk, chat_id)
+        await self._know(talk, persons)
 
     async def _remembered(self, chat_id: int, before: int) -> _Talk:
         """A group's last messages, as they stand in the archive."""
         talk = _Talk(corrected=await placements.last(self._db))
         past = await messages.before(self._db, chat_id, before, threads.WINDOW)
         people = await directory.persons(self._db, {r.sender_id for r in past if r.sender_id})
-        for person in people.values():
-            if person.name:
-                talk.threads.know(str(person.id), [person.name])
-                talk.names[person.id] = person.name
+        await self._know_members(talk, chat_id)
+        await self._know(talk, people)
         for record in past:
             talk.threads.remember(_message(record, ()), str(record.root_id or record.id),
                                   record.target_id is not None)
             if record.origin == "matrix":
                 talk.written = max(talk.written, record.id)
         return talk
+
+    async def _know_members(self, talk: _Talk, chat_id: int) -> None:
+        """The whole group: who is asked may not have spoken yet."""
+        talk.known_at = time.monotonic()
+        members = await directory.members(self._db, chat_id)
+        await self._know(talk, {member.person.id: member.person for member in members})
+
+    async def _know(self, talk: _Talk, people: Mapping[int, Person]) -> None:
+        """Who these people are by name and by the posts that they hold today."""
+        held = await self._posts.of(people)
+        for person in people.values():
+            known = tuple(filter(None, (person.name, *held.get(person.id, ()))))
+            if known and talk.names.get(person.id) != known:
+                talk.threads.know(str(person.id), known)
+                talk.names[person.id] = known
 
     async def choose(self, record: Record) -> Placement | None:
         """Where a message goes; None when nothing was decided (all is as the archive has it)."""

@@ -47,6 +47,7 @@ HEARTBEAT = 5.0  # seconds between signs of life in the journal
 FLUSH = 1.0  # seconds an acknowledged row may stay
 QUIET = 0.3  # seconds without a callback after which none is to come
 STOP_LIMIT = 12.0  # seconds a stop may take before the process ends itself
+SILENT = "WhatsApp does not answer; trying on"
 OUTDATED = "WhatsApp no longer accepts this version of its library: update Daftar"
 SIGNS_WAITING = 1 << 20  # bytes on their way to the bridge, behind which signs are dropped
 PHONE_SEEN = 600.0  # seconds between two signs of the own phone that are handed on
@@ -74,6 +75,7 @@ class Child:
         self._busy_at = 0.0  # monotonic time of the latest callback
         self._in_callback = False
         self._phone_seen = -PHONE_SEEN  # monotonic time of the phone's last sign handed on
+        self._silent = False  # WhatsApp did not answer the library's last ping
 
     async def run(self) -> int:
         """Live until the parent says stop, the pipe closes or there is nothing to go on with."""
@@ -195,6 +197,8 @@ class Child:
                 self._loop.call_soon_threadsafe(self._pass_on, code, body)
             else:
                 self._loop.call_soon_threadsafe(self._on_signal, code, body)
+            if self._silent and code not in library.SIGNALS:
+                self._loop.call_soon_threadsafe(self._heard)
         except BaseException as error:
             os.write(2, f"a WhatsApp event was not written to the journal: {error!r}\n".encode())
             os._exit(EXIT_JOURNAL)
@@ -277,7 +281,8 @@ class Child:
             case library.CONNECTED | library.KEEPALIVE_RESTORED:
                 self._spawn(self._connected())
             case library.KEEPALIVE_TIMEOUT:
-                self._set_state("disconnected", "WhatsApp does not answer; trying on")
+                self._silent = True
+                self._set_state("disconnected", SILENT)
             case library.DISCONNECTED:
                 self._set_state("disconnected", "the connection to WhatsApp broke; reconnecting")
             case library.STREAM_ERROR:
@@ -305,7 +310,15 @@ class Child:
             case library.CLIENT_OUTDATED:
                 self._set_state("outdated", OUTDATED)
 
+    def _heard(self) -> None:
+        """Something came from WhatsApp after a ping without an answer: the connection lives. The
+        library itself says so only when a later ping is answered, up to half a minute on."""
+        if self._silent and self._state == ("disconnected", SILENT):
+            self._spawn(self._connected())
+        self._silent = False
+
     async def _connected(self) -> None:
+        self._silent = False
         account = await self._client.get_me()
         me = account.JID
         self._set_state("connected", f"{me.User}@{me.Server}", lid=str(account.LID.User))

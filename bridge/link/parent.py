@@ -280,7 +280,8 @@ class Link:
                 self._note("disconnected", self._obituary(code))
             log.warning("the WhatsApp process ended (%s); starting it again in %.2f s", code, delay)
             with contextlib.suppress(TimeoutError):  # unless a person is quicker
-                await asyncio.wait_for(self._again.wait(), delay)
+                async with asyncio.timeout(delay):  # wait_for may swallow a cancel (Python 3.11)
+                    await self._again.wait()
 
     async def _run_child(self) -> int:
         """One life of the child; its exit code, negative for a signal."""

@@ -42,12 +42,21 @@ class Attachments:
             shape = Shape(pictures.STICKER, pictures.STICKER, animated=made.animated)
             return kind, "image/webp", shape, await link.upload(made.webp, kind)
         if kind == "image":
-            width, height, thumbnail = await asyncio.to_thread(
-                lambda: pictures.preview(path.read_bytes()))
-            shape = Shape(width or shape.width, height or shape.height, thumbnail=thumbnail)
+            shown = await _preview(path)
+            if shown is None:  # whatever its type says: phones would show a broken picture
+                return "document", mime, Shape(), await link.upload(path, "document")
+            shape = Shape(*shown[:2], thumbnail=shown[2])
         elif compose.is_ogg(mime) and kind == "audio":
             mime = "audio/ogg; codecs=opus"  # without it phones do not play it
         return kind, mime, shape, await link.upload(path, kind)
+
+    async def left_as(self, record: Record) -> str:
+        """As what a record left: text, image, video, audio, document, sticker, …"""
+        kind = compose.leaves_as(record.kind, record.media_mime)
+        if kind == "image" and record.media and \
+                await _preview(await self._media.path(record.media.sha256)) is None:
+            return "document"
+        return kind
 
     async def _fetched(self, record: Record, content: dict[str, Any]) -> Path:
         """The file of an event, kept in the archive as well."""
@@ -72,6 +81,10 @@ class Attachments:
             except locked.LockedError as error:
                 raise GiveUp(str(error)) from error
             return await self._media.keep(fresh, record.media_mime or ANY_TYPE, now_ms(), record.id)
+
+
+async def _preview(path: Path) -> tuple[int, int, bytes] | None:
+    return await asyncio.to_thread(lambda: pictures.preview(path.read_bytes()))
 
 
 def _too_large(size: int) -> GiveUp:

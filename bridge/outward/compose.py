@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from google.protobuf.message import Message
 
 from archive import clean
+from bridge.rooms.posts import without_post
 from waproto import common, e2e
 
 EXCERPT = 2_000  # characters of a quoted text
@@ -70,14 +71,19 @@ class Poll:
     secret: bytes = field(repr=False)  # under which votes are sealed
 
 
-def relay_text(template: str, name: str, text: str) -> str:
-    """`*Name*: text`, by the template of the configuration; the name cannot break the marks. A
+def relay_text(template: str, name: str, text: str, post: str = "") -> str:
+    """`*Name*: text`, by the template of the configuration; name and post cannot break the marks. A
     list, a quotation or a block of code begins on a line of its own."""
-    plain = re.sub(r"[*_~`\s]+", " ", clean.name(name)).strip()
+    fields = {"name": _unmarked(name) or "?", "post": _unmarked(post)}
+    template = template if fields["post"] else without_post(template)
     if not _BLOCK.match(text):
-        return template.format(name=plain or "?", text=text)
+        return template.format(**fields, text=text)
     before, _, after = template.partition("{text}")
-    return before.format(name=plain or "?").rstrip() + "\n" + text + after.format(name=plain)
+    return before.format(**fields).rstrip() + "\n" + text + after.format(**fields)
+
+
+def _unmarked(name: str) -> str:
+    return re.sub(r"[*_~`\s]+", " ", clean.name(name)).strip()
 
 
 def leaves_as(kind: str, mime: str | None) -> str:

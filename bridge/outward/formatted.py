@@ -1,5 +1,5 @@
 """Matrix HTML (an event's formatted_body) as WhatsApp's text with its marks; the other way is
-bridge/shown/markup.py. Pure; hostile input takes time that grows with its length.
+nlp/markup.py. Pure; hostile input takes time that grows with its length.
 """
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from bridge.shown.markup import of_word
+from nlp.markup import of_word
 
 Named = Callable[[str], tuple[str, str] | None]  # Matrix id → (digits behind "@", JID)
 

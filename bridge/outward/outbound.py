@@ -314,7 +314,7 @@ class Outbound:
         """An edit, or a correction when WhatsApp takes no edit any more."""
         if record.sender_id != target.sender_id:
             raise GiveUp("only the author can change a message")
-        kind = compose.leaves_as(target.kind, target.media_mime)
+        kind = await self._attachments.left_as(target)
         if kind not in ("text", "image", "video", "document"):
             raise GiveUp(f"on WhatsApp a {kind} cannot be changed")
         words, mxid = await self._words(record, chat, event["content"]), event["sender"]

@@ -12,7 +12,7 @@ from typing import Any
 from archive import directory, messages, queue
 from archive.db import Database, Unit
 from archive.model import Chat, NewRecord, Sender
-from bridge.clock import now_ms
+from bridge.clock import now_ms, sensible
 from bridge.matrix import Homeserver
 from bridge.outward import compose, rights
 from bridge.outward.marks import AGAIN, WARNING
@@ -74,12 +74,14 @@ class Outbox:
                 if self._concerns_us(event)]
         wanted = [attributed(event, self._bot) for event in wanted]
         retries: dict[str, int] = {}
+        stray: set[str] = set()
         for event in wanted:
             if event["room_id"] in rooms:
-                await self._learn_targets(event)
+                if await self._learn_targets(event) and self._is_said(event):
+                    stray.add(event["event_id"])
                 if found := await self._wants_again(event):
                     retries[event["event_id"]] = found
-        lanes = await self._db.write(self._store(wanted, rooms, late, retries))
+        lanes = await self._db.write(self._store(wanted, rooms, late, retries, stray))
         reached("out2-after-store")
         for lane in lanes:
             self._wake(lane)
@@ -102,9 +104,11 @@ class Outbox:
         sent = dict(map(reversed, await messages.events_of(self._db, mark)))
         return sent.get(part, event["event_id"]) == event["event_id"]
 
-    async def _learn_targets(self, event: dict[str, Any]) -> None:
+    async def _learn_targets(self, event: dict[str, Any]) -> bool:
         """A message may answer an event that was sent just before a crash and is not in our books
-        yet. Such an event carries our mark: note it now, or the answer would count as internal."""
+        yet. Such an event carries our mark: note it now, or the answer would count as internal.
+        Returns whether it answers anything that neither the books know nor we or the bot said."""
+        stray = False
         for event_id in _related(event):
             if await messages.by_event(self._db, event_id) is not None:
                 continue
@@ -115,6 +119,9 @@ class Outbox:
                 part = found["content"].get(convert.RECORD_MARK + ".part", 0)
                 await self._db.write(
                     messages.link_event(event_id, event["room_id"], mark, part))
+            else:
+                stray = stray or (found or {}).get("sender") not in self._ours
+        return stray
 
     async def _wants_again(self, event: dict[str, Any]) -> int | None:
         """The record that somebody wants sent again: by a reaction to it or to the notice about it,
@@ -141,6 +148,15 @@ class Outbox:
         return event["type"] == "m.room.message" and \
             words == [f"{self._config.bot.prefix}wa", "retry"]
 
+    def _is_said(self, event: dict[str, Any]) -> bool:
+        """May its author expect this to leave? Not a command, a remark of a robot, a change."""
+        content = event["content"]
+        relates = content.get("m.relates_to")
+        changes = isinstance(relates, dict) and relates.get("rel_type") == "m.replace"
+        return event["type"] in ("m.room.message", "m.sticker", *POLLS) and not changes \
+            and content.get("msgtype") != "m.notice" and "org.daftar.bot" not in content \
+            and not is_command(_own_words(content), False, self._config.bot.prefix)
+
     def _concerns_us(self, event: dict[str, Any]) -> bool:
         sender = event.get("sender")
         return (event.get("type") in (*CARRIED_TYPES, *REFUSED_TYPES)
@@ -151,7 +167,7 @@ class Outbox:
                 and not sender.startswith(self._ghosts))
 
     def _store(self, events: list[dict[str, Any]], rooms: dict[str, Chat], late: frozenset[str],
-               retries: dict[str, int]) -> Unit[set[str]]:
+               retries: dict[str, int], stray: set[str]) -> Unit[set[str]]:
         lanes: set[str] = set()
         for event in events:
             room = event["room_id"]
@@ -170,6 +186,8 @@ class Outbox:
                     lanes.update((yield from _again(again)))
                 lane = yield from self._store_one(
                     rooms[room], event, event["event_id"] in late, inside=again is not None)
+                if lane is None and event["event_id"] in stray:
+                    lane = yield from _kept_inside(rooms[room], event)
                 if lane:
                     lanes.add(lane)
         return lanes
@@ -271,6 +289,16 @@ def _read(chat_id: int, event: dict[str, Any]) -> NewRecord | None:
         and "mimetype" in info else None,
         detail=json.dumps(detail, ensure_ascii=False) if detail else None,
         raw=json.dumps(event, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def _kept_inside(chat: Chat, event: dict[str, Any]) -> Unit[str]:
+    """What answers nothing of the group's stays in the house; who writes it may not know that."""
+    text = ("This stays in the house: what it answers is no message of the group. To send it to "
+            "WhatsApp, write it again without the reply.")
+    lane = f"in:{chat.id}"
+    yield from queue.put(lane, f"inside:{event['event_id']}", "notice",
+                         payload=json.dumps({"text": text, "event": event["event_id"]}))
+    return lane
 
 
 def _bare(key: str) -> str:
@@ -421,4 +449,4 @@ def _file_name(content: dict[str, Any]) -> str:
 
 def _time(event: dict[str, Any]) -> int:
     at = event.get("origin_server_ts")
-    return at if isinstance(at, int) and at > 0 else now_ms()
+    return sensible(at if isinstance(at, int) else 0, now_ms())

@@ -1,5 +1,5 @@
-"""Pictures for WhatsApp: previews and stickers. With Pillow; a picture that cannot be read has no
-preview, and a huge one is not unfolded in memory."""
+"""Pictures for WhatsApp: previews and stickers. With Pillow; what cannot be read, or would be huge
+in memory, is none."""
 from __future__ import annotations
 
 import io
@@ -28,8 +28,8 @@ class Sticker:
     animated: bool
 
 
-def preview(data: bytes) -> tuple[int, int, bytes]:
-    """(width, height, JPEG preview) of a picture; zeros and nothing when it cannot be read."""
+def preview(data: bytes) -> tuple[int, int, bytes] | None:
+    """(width, height, JPEG preview) of a picture; None when it cannot be read."""
     try:
         with _opened(data) as picture:
             size = picture.size
@@ -39,8 +39,8 @@ def preview(data: bytes) -> tuple[int, int, bytes]:
             picture.convert("RGB").save(out, "JPEG", quality=60)
             return *size, out.getvalue()
     except (OSError, ValueError, SyntaxError, PictureError, Image.DecompressionBombError) as error:
-        log.info("a picture without preview: %s", error)
-        return 0, 0, b""
+        log.info("a picture that cannot be read: %s", error)
+        return None
 
 
 def sticker(data: bytes) -> Sticker:

@@ -13,6 +13,7 @@ from bridge.link.parent import Link
 from bridge.matrix import Homeserver
 from bridge.outward import compose, formatted
 from bridge.outward.compose import Words
+from bridge.rooms.posts import FIELD, Posts
 from bridge.whatsapp import described
 from config import Config
 
@@ -32,6 +33,7 @@ class Voice:
         self._db = database
         self._homeserver = homeserver
         self._link = link
+        self._posts = Posts(config, database)
         self._servers: dict[int, tuple[str, float]] = {}  # chat → server of addresses, as of when
 
     async def name(self, mxid: str) -> str:
@@ -40,7 +42,11 @@ class Voice:
 
     async def relayed(self, words: Words, mxid: str) -> Words:
         """The words under their author's name."""
-        text = compose.relay_text(self._config.bridge.relay, await self.name(mxid), words.text)
+        template, post = self._config.bridge.relay, ""
+        if FIELD in template:
+            person = await directory.find(self._db, "mxid", mxid)
+            post = await self._posts.shown(template, person.id if person else None)
+        text = compose.relay_text(template, await self.name(mxid), words.text, post)
         return Words(text, words.mentions, words.everyone)
 
     async def caption(self, words: Words, mxid: str) -> Words:

@@ -14,6 +14,7 @@ from bridge.clock import now_ms
 from bridge.link import LinkError
 from bridge.matrix import Homeserver, HomeserverError
 from bridge.rooms.avatars import Avatars
+from bridge.rooms.posts import Posts, without_post
 from config import Config
 
 log = logging.getLogger("daftar.bridge.ghosts")
@@ -31,6 +32,7 @@ class Ghosts:
         self._db = database
         self._homeserver = homeserver
         self._avatars = avatars
+        self._posts = Posts(config, database)
         self._profiles: dict[int, tuple[str, str]] = {}  # person → (mxid, profile as set)
         self._joined: dict[int, set[int]] = {}  # chat → persons whose ghosts are in its room
         self._aside: dict[int, set[str]] = {}  # chat → staff who speak there as themselves
@@ -38,7 +40,7 @@ class Ghosts:
     async def ensure(self, person: Person) -> str:
         """The Matrix id of a person's ghost, registered and named. A person who has one keeps it,
         also when their number or LID becomes known later."""
-        wanted = self._name(person)
+        wanted = await self._name(person)
         known = self._profiles.get(person.id)
         if known and known[1] == wanted:
             return known[0]
@@ -55,9 +57,11 @@ class Ghosts:
         self._profiles[person.id] = (mxid, wanted)
         return mxid
 
-    def _name(self, person: Person) -> str:
-        phone = f"+{person.pn}" if person.pn else ""
-        return self._config.bridge.ghost_name.format(name=person.name or phone, phone=phone)[:250]
+    async def _name(self, person: Person) -> str:
+        phone, template = f"+{person.pn}" if person.pn else "", self._config.bridge.ghost_name
+        post = await self._posts.shown(template, person.id)
+        return (template if post else without_post(template)).format(
+            name=person.name or phone, phone=phone, post=post)[:250]
 
     async def _avatar(self, person: Person) -> str | None:
         """The person's profile picture as an mxc: URI; a missing one is nothing to report."""

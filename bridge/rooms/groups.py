@@ -1,8 +1,10 @@
 """Which groups are mirrored, and what is known of them."""
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable
 
 from archive import clean, directory, settings
@@ -41,6 +43,8 @@ class Groups:
         self._wake = wake
         self._chats: dict[str, Chat] = {}
         self._refused: set[str] = set()
+        self._news: Counter[str] = Counter()  # group → how often something about it has come
+        self._following = asyncio.Lock()  # nothing comes between asking and writing down
         self.on_choice: Callable[[], None] = lambda: None  # other groups are mirrored than before
 
     # Choosing
@@ -138,8 +142,9 @@ class Groups:
     async def refresh(self) -> list[str]:
         """Ask WhatsApp for all groups of the account. Returns the lanes that got work: each chosen
         group is to have its room, also before its first message."""
+        before = self._news.copy()
         groups = [described.read_group(info) for info in await self._link.groups()]
-        lanes = [await self.seen(group) for group in sorted(
+        lanes = [await self._listed(group, before[group.jid]) for group in sorted(
             groups, key=lambda group: not group.is_parent)]  # communities first: their names
         ours = {group.jid for group in groups}
         for chat in await directory.chats(self._db):
@@ -147,19 +152,34 @@ class Groups:
                 lanes.append(await self._missing(chat))
         return [lane for lane in lanes if lane]
 
+    async def _listed(self, listed: Group, before: int) -> str | None:
+        """One group of the list. To go through a long one takes seconds: of a group about which
+        something has come since (`before`), the list is out of date."""
+        async with self._following:
+            if self._news[listed.jid] == before:
+                return await self._seen(listed)
+            group = await self._ask(listed.jid)
+            return await self._seen(group) if group and group.members else None
+
     async def _missing(self, chat: Chat) -> str | None:
         """A group is not among ours any more: it was left while nobody looked. The account is asked
         once more for it alone, as rooms may belong to other accounts, too."""
-        stood = await standing.get(self._db, chat.jid)
-        if stood.gone or stood.unbridged:
-            return None
-        group = await self._ask(chat.jid)
-        if group is None or group.members:
-            return None
-        return await self._db.write(follow.gone_unseen(chat, now_ms()))
+        async with self._following:
+            stood = await standing.get(self._db, chat.jid)
+            if stood.gone or stood.unbridged:
+                return None
+            group = await self._ask(chat.jid)
+            if group is None or group.members:
+                return None
+            return await self._db.write(follow.gone_unseen(chat, now_ms()))
 
     async def seen(self, group: Group) -> str | None:
         """A group's description came. Returns the lane with work for its room, if chosen."""
+        async with self._following:
+            self._news[group.jid] += 1
+            return await self._seen(group)
+
+    async def _seen(self, group: Group) -> str | None:
         if group.is_parent:
             await self._rename_community(group.jid, group.name)
             return None
@@ -194,10 +214,13 @@ class Groups:
         chat = await self.chosen(event.chat)
         if chat is None:
             return None
-        group = await self._ask(event.chat)
-        own = await self._own()
-        community = await self._community(group) if group else ""
-        lane = await self._db.write(follow.changed(chat, event, group, own, community, received_at))
+        async with self._following:
+            self._news[event.chat] += 1
+            group = await self._ask(event.chat)
+            own = await self._own()
+            community = await self._community(group) if group else ""
+            lane = await self._db.write(
+                follow.changed(chat, event, group, own, community, received_at))
         if group and group.name in self._wanted:
             await self._db.write(settings.put(_SETTING + group.jid, group.name))
         fresh = await directory.chat_by_jid(self._db, event.chat)

@@ -23,8 +23,9 @@ from bridge.shown.convert import File
 from bridge.whatsapp import content
 from waproto import e2e
 
-# What the library says when trying again cannot help.
-_GONE = ("403", "404", "410", "no url", "hash mismatch", "invalid media", "any attachments")
+# What the library says when trying again cannot help (whatsmeow's words in errors.go).
+_GONE = ("403", "404", "410", "no url", "any attachments")
+_DAMAGED = ("doesn't match", "does not match", "invalid media hmac", "file too short")
 
 
 class MediaGone(Exception):
@@ -59,6 +60,9 @@ class Media:
             try:
                 await self._link.download(message, fresh)
             except LinkError as error:
+                if any(word in str(error) for word in _DAMAGED):
+                    raise MediaGone("the file that WhatsApp hands over is damaged; ask for it "
+                                    f"again ({error})") from error
                 if any(word in str(error) for word in _GONE):
                     raise MediaGone(f"WhatsApp no longer has the file ({error})") from error
                 raise

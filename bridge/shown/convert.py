@@ -19,8 +19,8 @@ from typing import Any
 
 from archive import clean
 from archive.model import Record
-from bridge.shown import markup
-from bridge.shown.markup import Mentions
+from nlp import markup
+from nlp.markup import Mentions
 
 NOBODY: Mentions = MappingProxyType({})
 RECORD_MARK = "org.daftar.record"
@@ -43,6 +43,7 @@ _FORWARDED = {"once": "Forwarded", "often": "Forwarded many times"}
 _WAVEFORM = 1024 / 100  # WhatsApp's loudness goes to 100, MSC1767's to 1024
 POLL_START, POLL_RESPONSE = "org.matrix.msc3381.poll.start", "org.matrix.msc3381.poll.response"
 POLL_OPTIONS = 20  # MSC3381's limit; WhatsApp's is 12
+_FAMILIES = {"image": "image/", "sticker": "image/", "video": "video/", "audio": "audio/"}
 _MEDIA_TYPE = re.compile(
     r"[\w.+-]{1,60}/[\w.+-]{1,100}( *; *[\w.+-]{1,40}=[\w.+\"-]{1,60}){0,4}", re.ASCII)
 
@@ -321,7 +322,7 @@ def _size(content: dict[str, Any]) -> int:
 
 def _text(text: str, mentions: Mentions = NOBODY) -> dict[str, Any]:
     content: dict[str, Any] = {"msgtype": "m.text", "body": markup.with_names(text, mentions)}
-    formatted = markup.to_html(text, mentions)
+    formatted = markup.formatted_body(text, mentions)
     if formatted is not None:
         content["format"] = "org.matrix.custom.html"
         content["formatted_body"] = formatted
@@ -363,9 +364,11 @@ def file_name(record: Record) -> str:
 
 
 def media_type(record: Record) -> str:
-    """The sender's word for a file's type, when it may stand in a header of ours."""
+    """The sender's word for a file's type, when it may stand in a header of ours and goes with the
+    kind of message: no picture is a web page."""
     claimed = record.media_mime or ""
-    return claimed if _MEDIA_TYPE.fullmatch(claimed) else "application/octet-stream"
+    fits = claimed.lower().startswith(_FAMILIES.get(record.kind, ""))
+    return claimed if fits and _MEDIA_TYPE.fullmatch(claimed) else "application/octet-stream"
 
 
 def _dimensions(detail: dict[str, Any]) -> dict[str, Any]:

@@ -98,11 +98,18 @@ def _addresses(*candidates: neonize_pb2.JID) -> dict[str, str]:
     return found
 
 
-def _sender(source: neonize_pb2.MessageSource, push_name: str) -> Sender:
+def _name(info: neonize_pb2.MessageInfo) -> str:
+    """What a sender calls themself; a business without such a name has one that WhatsApp vouches
+    for."""
+    return _text(info.Pushname) or _text(info.VerifiedName.Details.verifiedName)
+
+
+def _sender(info: neonize_pb2.MessageInfo) -> Sender:
+    source = info.MessageSource
     found = _addresses(source.Sender, source.SenderAlt)
     if not found:
         raise Malformed(f"message in {jid(source.Chat)} names no sender that can be read")
-    return Sender(**found, push_name=_text(push_name) or None)
+    return Sender(**found, push_name=_name(info) or None)
 
 
 def _peer(info: neonize_pb2.MessageInfo) -> Sender | None:
@@ -115,7 +122,7 @@ def _peer(info: neonize_pb2.MessageInfo) -> Sender | None:
         found = _addresses(source.Chat, source.RecipientAlt)
     else:
         found = _addresses(source.Sender, source.SenderAlt)
-    name = "" if source.IsFromMe else _text(info.Pushname)
+    name = "" if source.IsFromMe else _name(info)
     return Sender(**found, push_name=name or None) if found else None
 
 
@@ -134,7 +141,7 @@ def _message(event: neonize_pb2.Message) -> Incoming | None:
     if not info.ID or not source.Chat.User:
         raise Malformed(f"a message in {jid(source.Chat) or 'no chat'} without an id of its own")
     return Incoming(
-        chat=jid(source.Chat), id=clean.text(_text(info.ID)), sender=_sender(source, info.Pushname),
+        chat=jid(source.Chat), id=clean.text(_text(info.ID)), sender=_sender(info),
         from_me=source.IsFromMe, sent_at=_milliseconds(info.Timestamp), content=said,
         raw=raw.SerializeToString(), peer=peer,
     )
@@ -155,7 +162,7 @@ def _undecryptable(event: neonize_pb2.UndecryptableMessage) -> Undecryptable | N
     if source.Chat.Server != GROUP_SERVER and peer is None:
         return None
     return Undecryptable(jid(source.Chat), clean.text(_text(event.Info.ID)),
-                         _sender(source, event.Info.Pushname), _milliseconds(event.Info.Timestamp),
+                         _sender(event.Info), _milliseconds(event.Info.Timestamp),
                          event.IsUnavailable, peer)
 
 

@@ -36,15 +36,15 @@ async def test_what_is_in_no_hurry_rides_with_the_next_commit(database):
     await asyncio.sleep(0.05)
     assert not patient.done()
     await database.write(settings.put("other", "x"))
-    await asyncio.wait_for(patient, 1)
+    await asyncio.wait_for(patient, 20)
 
 
 async def test_what_is_in_no_hurry_is_written_in_time_and_when_it_is_hastened(database):
-    await asyncio.wait_for(database.write(settings.put("in time", "x"), within=0.05), 5)
+    await asyncio.wait_for(database.write(settings.put("in time", "x"), within=0.05), 20)
     patient = asyncio.create_task(database.write(settings.put("hastened", "x"), within=30))
     await asyncio.sleep(0)
     database.hasten()
-    await asyncio.wait_for(patient, 5)
+    await asyncio.wait_for(patient, 20)
 
 
 async def test_what_is_in_no_hurry_is_written_before_closing(database_url):
@@ -52,7 +52,7 @@ async def test_what_is_in_no_hurry_is_written_before_closing(database_url):
     patient = asyncio.create_task(db.write(settings.put("patient", "x"), within=30))
     await asyncio.sleep(0)
     await db.close()
-    await asyncio.wait_for(patient, 1)
+    await asyncio.wait_for(patient, 20)
     db = await open_database(database_url)
     assert await settings.get(db, "patient") == "x"
     await db.close()

@@ -11,7 +11,16 @@ from zoneinfo import ZoneInfo
 import pypdf
 import pytest
 
-from archive import answers, compliance, directing, directives, directory
+from archive import (
+    answers,
+    compliance,
+    directing,
+    directives,
+    directory,
+    gazetteer_file,
+    postings,
+    posts,
+)
 from archive.answers import Answering
 from archive.cases import Actor
 from archive.compliance import Period
@@ -19,7 +28,7 @@ from archive.db import Database
 from archive.directing import By, Charged, Refused
 from archive.directives import Directive, Filter, Finding, Heard
 from archive.model import Sender
-from archive.offices import NamedOffices
+from archive.offices import Directory
 from archive.paper import chart, pdf, sheet
 
 AYESHA = Actor("@ayesha:office.test", "Ayesha Khan")
@@ -222,14 +231,20 @@ async def test_the_report_on_paper(database: Database) -> None:
     assert "overdue" in bar and "style" not in bar and line.overdue == 1
 
 
-async def test_offices_made_of_names(database: Database) -> None:
-    for number, name in enumerate(("Qadir Marri DEO Sibi", "Bibi Gul DEO (F) Sibi", "Jabbar DMC")):
-        await database.write(directory.ensure(
-            Sender(pn=f"92300700000{number}", push_name=name), MORNING))
-    offices = NamedOffices(database)
-    assert [each.name for each in await offices.holders("DEO Sibi", "2026-11-24")] == [
-        "Bibi Gul DEO (F) Sibi", "Qadir Marri DEO Sibi"]
-    assert await offices.holders("DEO Kech", "2026-11-24") == []
-    assert await offices.holders("", "2026-11-24") == []
-    assert await offices.above("DEO Sibi", "2026-11-24") is None
-    assert await offices.members("All DEOs Makran Division", "2026-11-24") == ()
+async def test_offices_of_the_directory(database: Database) -> None:
+    offices = Directory(database, gazetteer_file.load(""))
+    kech, sibi = (gazetteer_file.load("").post(name) for name in ("DEO Kech", "DEO Sibi"))
+    person = await database.write(directory.ensure(
+        Sender(pn="923007000001", push_name="Qadir Marri"), MORNING))
+    turn = postings.By(AYESHA, MORNING)
+    post = await database.write(posts.ensure(sibi))
+    await database.write(postings.assign(post, person, "2026-01-01", None, turn))
+    assert [each.name for each in await offices.holders("deo sibi", "2026-11-24")] == [
+        "Qadir Marri"]
+    assert await offices.holders("DEO Sibi", "2025-12-31") == []
+    assert await offices.holders(str(kech), "2026-11-24") == []
+    assert await offices.holders("the moon", "2026-11-24") == []
+    assert await offices.above("DEO Sibi", "2026-11-24")
+    makran = await offices.members("All DEOs Makran Division", "2026-11-24")
+    assert "DEO Kech" in makran and "DEO Sibi" not in makran
+    assert await offices.members("DEO Lri", "2026-11-24") == ("DEO Loralai",)

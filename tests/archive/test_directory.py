@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from archive import directory, messages
+from archive import directory, messages, names
 from archive.db import open_database
 from archive.model import NewRecord, Sender
 
@@ -62,7 +62,7 @@ async def test_two_persons_turn_out_to_be_one(database):
     assert older != (await messages.get(database, two)).sender_id
     assert await seen(database, AT + HOUR, pn="923007000001", lid="111") == older
     assert {(await messages.get(database, i)).sender_id for i in (one, two)} == {older}
-    assert {n.value for n in await directory.names(database, older)} == {"Sana", "S. Baloch"}
+    assert {n.value for n in await names.of_person(database, older)} == {"Sana", "S. Baloch"}
     assert [m.person.id for m in await directory.members(database, chat_id)] == [older]
 
 
@@ -99,8 +99,8 @@ async def test_names_are_kept_with_their_days(database):
     person_id = await seen(database, AT, lid="111", push_name="Sana")
     await seen(database, AT + 10 * HOUR, lid="111", push_name="DEO Sibi")
     await seen(database, AT + 20 * HOUR, lid="111", push_name="DEO Sibi")
-    names = await directory.names(database, person_id)
-    assert [(n.value, n.first_seen, n.last_seen) for n in names] == [
+    known = await names.of_person(database, person_id)
+    assert [(n.value, n.first_seen, n.last_seen) for n in known] == [
         ("DEO Sibi", AT + 10 * HOUR, AT + 20 * HOUR), ("Sana", AT, AT)]
     assert (await directory.person(database, person_id)).name == "DEO Sibi"
 
@@ -119,7 +119,7 @@ async def test_an_old_name_from_imported_history_does_not_rename(database):
 
 async def test_contact_name_beats_push_name(database):
     person_id = await seen(database, lid="111", push_name="😎")
-    await database.write(directory.add_name(person_id, "contact", "DEO Sibi", AT))
+    await database.write(names.add(person_id, "contact", "DEO Sibi", AT))
     await seen(database, AT + 5 * HOUR, lid="111", push_name="🌹")
     assert (await directory.person(database, person_id)).name == "DEO Sibi"
 

@@ -21,7 +21,7 @@ from bot.matrix import Matrix
 from config import Config
 from tests.homeserver import House
 
-PATIENCE = 15.0  # seconds until a test gives up waiting
+PATIENCE = 90.0  # seconds until a test gives up waiting; costs nothing when there is no need
 _names = itertools.count(1)
 
 
@@ -176,15 +176,24 @@ async def ticking_bot(config: Config, now: Hands, **more: Any) -> AsyncIterator[
     db = await open_database(config.database_url)
     matrix = Matrix(config.homeserver.url, config.user_id(config.bot.user), config.bot.as_token)
     bot = app.Bot(config, db, matrix, now, **more)
+    try:
+        async with serving(bot):
+            yield bot
+    finally:
+        await matrix.close()
+        await db.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(bot: app.Bot) -> AsyncIterator[None]:
+    """This bot at work, in this process."""
     task = asyncio.create_task(bot.run())
     try:
-        yield bot
+        yield
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        await matrix.close()
-        await db.close()
 
 
 _RUN = """

@@ -138,8 +138,8 @@ Due today
 Due this week
 • SED-2026-00003 · Boundary wall · by Fri 27 Nov, 15:30
 
-Waited until now
-• SED-2026-00004 · Land papers · for DC Kech, until Mon 23 Nov, 16:00
+Waited until today
+• 🔴 SED-2026-00004 · Land papers · for DC Kech, until Mon 23 Nov, 16:00
 
 Also with you
 • SED-2026-00005 · Water tank · since Fri 20 Nov, 10:00

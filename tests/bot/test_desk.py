@@ -68,6 +68,7 @@ async def test_what_destroys_waits_for_a_yes(desk: Desk) -> None:
     second = await opened(staff, room, "!case open Thangi school")
     question = await staff.ask(room, "!case merge 1 into 2")
     assert "Roof of GGPS Thangi" in question["body"] and "unmerge" in question["body"]
+    assert "no papers join its file" in question["body"]
     await offered(staff, room, question["id"], "✅", "❌")
     assert "Part of" not in (await card_of(staff, room, first))["body"]
     no = await press(staff, room, question["id"], "❌")
@@ -117,7 +118,7 @@ async def test_a_second_case_about_a_school_is_asked_about(desk: Desk) -> None:
     first = await opened(staff, room, "!case open", reply_to=await staff.say(room, REPORT))
     again = await staff.say(room, "BEMIS 07086: still closed. Pl look into the issue.")
     question = await staff.ask(room, "!case open", reply_to=again)
-    assert first in question["body"] and "07086" in question["body"]
+    assert first in question["body"] and "(07086): “GBPS Killi Nau" in question["body"]
     await offered(staff, room, question["id"], "🔗", "📁", "❌")
     await press(staff, room, question["id"], "🔗")
     await shows(staff, room, first, "2 papers")
@@ -146,6 +147,25 @@ async def test_a_typing_mistake_is_one_tap(desk: Desk) -> None:
     await shows(staff, room, number, "noted: 12 teachers absent")
 
 
+async def test_a_date_in_a_thread_may_begin_with_a_number(desk: Desk) -> None:
+    staff, room = desk.staff, desk.room_id
+    number = await opened(staff, room, "!case open Roof of GGPS Thangi")
+    card = (await card_of(staff, room, number))["id"]
+    for words in ("25 December", "3 working days", "۲۸ دسمبر"):
+        await staff.say(room, f"!case due {words}", thread=card)
+        await shows(staff, room, number, "set its date to")
+        await staff.ask(room, "!case due 1 none")
+    said = [c["body"] for c in await staff.from_bot(room)]
+    assert not [body for body in said if "part of the text" in body]
+    # “Monday” is a date, and “7 Monday” is none: it is case 7 that is meant, or so it may be
+    event = await staff.say(room, "!case due 7 Monday", thread=card)
+
+    async def answered() -> list[dict[str, Any]]:
+        return [c for c in await staff.from_bot(room)
+                if c.get("m.relates_to", {}).get("m.in_reply_to", {}).get("event_id") == event]
+    assert "Is 7 the case or part of the text?" in (await until(answered))[0]["body"]
+
+
 async def test_the_life_of_a_case(desk: Desk) -> None:
     staff, room = desk.staff, desk.room_id
     number = await opened(staff, room, "!case open Water tank of GGHS Kohlu")
@@ -158,20 +178,23 @@ async def test_the_life_of_a_case(desk: Desk) -> None:
             ("!case priority 1 فوری", "🔴 📂"),
             ("!case classify 1 confidential", "Classification: confidential"),
             ("!case title 1 Tank of GGHS Kohlu", "Tank of GGHS Kohlu"),
-            ("!case status 1 waiting for XEN C&W", "Waiting for XEN C&W"),
+            ("!case status 1 waiting for XEN C&W", "lets it wait for XEN C&W ("),
+            ("!case status 1 waiting for DC until 28-12-2099",
+             "lets it wait for DC until 28 Dec 2099, 16:00 ("),
             ("!case status 1 open", "Open, with Ayesha Khan"),
             ("!case due 1 25-12-2026", "due 28 Dec 2026"),
             ("!case status 1 resolved tank repaired", "Resolved: tank repaired"),
-            ("!case close 1 done", "Closed: done"),
+            ("!case close 1 done tank repaired", "Closed: done, tank repaired"),
             ("!case reopen 1 it leaks again", "Open, with Ayesha Khan")):
         await staff.ask(room, command)
         await shows(staff, room, number, words)
     sheet = (await staff.ask(room, "!case show 1"))["body"]
-    for words in ("lets it wait", "took it up again: it leaks again",
+    for words in ("lets it wait for XEN C&W", "closed it: done, tank repaired",
+                  "took it up again: it leaks again",
                   "named the school 07086, 02469", "changed the title to Tank of GGHS Kohlu"):
         assert words in sheet
     history = (await staff.ask(room, "!case history 1"))["body"]
-    assert history.count("•") == 15
+    assert history.count("•") == 16
     for kind in ("tag water", "district kohlu", "school 07086", "mine", "post Ayesha"):
         assert number in (await staff.ask(room, f"!case list {kind}"))["body"], kind
     assert number in (await staff.ask(room, "!case search kohlu tank"))["body"]

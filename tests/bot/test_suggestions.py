@@ -124,7 +124,9 @@ async def test_what_is_suggested_and_what_is_not(office: Office) -> None:
             ("!case note 1 BEMIS 07086 asked again", {}),  # a command
             ("I shall ring BEMIS 07086", {"thread": card}),  # the case's own workspace
             ("BEMIS 01234 is another school", {}), ("In case 1 more teacher comes", {}),
-            ("BEMIS 07086", {"msgtype": "m.notice"}), ("Good morning", {})):
+            ("BEMIS 07086", {"msgtype": "m.notice"}), ("Good morning", {}),
+            ("Noted sir", {"reply_to": office.paper}), ("👍", {"reply_to": office.paper}),
+            ("جزاک اللہ سر", {"reply_to": office.paper})):
         await ayesha.say(room, body, **where)
     await ayesha.send(room, {  # a correction of what was asked about
         "msgtype": "m.text", "body": "* case No. 1?",

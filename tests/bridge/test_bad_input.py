@@ -2,28 +2,36 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import socket
 import sqlite3
 import sys
+import time
 from dataclasses import replace
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from archive import directory, messages, queue
 from archive.db import open_database
 from archive.model import NewRecord, Sender
+from bridge.clock import now_ms
+from bridge.link import Sent
 from bridge.matrix import Homeserver, HomeserverError
 from cli.office import ROOT
 from cli.reader import ClientError
+from emulator import content
+from emulator.media import seal_media
 from tests.bot.people import until
 from tests.bridge import wire
 from tests.bridge.here import bridge_here
-from tests.bridge.town import Town
-from waproto import common, e2e, neonize_pb2, web
+from tests.bridge.town import Town, body
+from waproto import common, e2e, neonize_pb2
 from waproto import history as past
+from waproto import web as waweb
 
 ZAFAR = {"pn": "923007009001", "lid": "770000000009001", "name": "Zafar"}
 
@@ -34,7 +42,7 @@ async def daftar(*arguments, **environment):
         sys.executable, "-m", "cli.main", *map(str, arguments), cwd=ROOT,
         env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE)
-    _, errors = await asyncio.wait_for(process.communicate(), 40)
+    _, errors = await asyncio.wait_for(process.communicate(), 90)
     return process.returncode, errors.decode()
 
 
@@ -70,14 +78,22 @@ async def test_unreadable_events_are_kept_and_hold_nothing_up(house, tmp_path, d
         assert b"garbage" in bytes.fromhex(json.loads(stuck[0].payload)["body"])
 
 
-@pytest.mark.parametrize("at", [-5, 0, 2**62, 99_999_999_999])
+@pytest.mark.parametrize("at", [-5, 0, 86_400, 2**62, 99_999_999_999])
 async def test_a_senseless_time_hides_no_message(house, tmp_path, at):
+    """Before 1970, in 1970, far ahead: the message came when it came."""
     async with bridge_here(house, tmp_path) as here:
         await here.deliver(wire.delivery(wire.message(here.jid, "A1", "when?", at=at, **ZAFAR)),
                            wire.delivery(wire.message(here.jid, "A2", "now", **ZAFAR)))
         room = await here.room()
         await here.shown(room, "now")
-        await here.shown(room, "when?")
+        event = await here.shown(room, "when?")
+        assert event["origin_server_ts"] == 1_790_000_000_500, "when the link took it"
+        await here.deliver(
+            wire.delivery(wire.group_change(here.jid, at=min(at, 2**53), Join=["77123@lid"]),
+                          wire.GROUP_INFO),
+            wire.delivery(wire.undecryptable(here.jid, "A3", at=at, **ZAFAR), wire.UNDECRYPTABLE))
+        await here.shown(room, "joined.")
+        await here.shown(room, "could not be decrypted yet")
 
 
 async def test_a_sender_with_an_impossible_address_becomes_nobody(house, tmp_path):
@@ -163,6 +179,92 @@ async def test_malformed_nodes_from_the_server_stop_nobody(town: Town):
     assert town.office.parts["bridge"].pid == pid
 
 
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("how", [
+    "cut off", "a byte changed", "nearly nothing", "nothing", "another file's sum", "forged seal"])
+async def test_a_damaged_file_is_named_and_holds_nothing_up(town: Town, how: str):
+    place = await town.group()
+    whole = b"%PDF-1.7 the order" * 5000
+    sealed = seal_media(whole, content.MEDIA_LABELS["document"])
+    town.emulator.media.put(sealed.data)
+    spoilt = {"cut off": sealed.data[:40_000], "nearly nothing": sealed.data[:5], "nothing": b"",
+              "a byte changed": bytes([sealed.data[0] ^ 1]) + sealed.data[1:],
+              "forged seal": sealed.data[:-10] + b"x" * 10}.get(how, sealed.data)
+    town.emulator.media.path(sealed.sealed_sha256.hex()).write_bytes(spoilt)
+    message = content.media("document", sealed, len(whole), mime="application/pdf",
+                            filename="order.pdf", caption="The order", context_info=None)
+    if how == "another file's sum":
+        message.documentMessage.fileSHA256 = hashlib.sha256(b"another").digest()
+    if how == "forged seal":  # of a sender who can make all sums fit but this one
+        spoilt_sum = town.emulator.media.put(spoilt)
+        message.documentMessage.fileEncSHA256 = spoilt_sum
+    sent = await place.phones[0].send_raw(place.group, message)
+    await place.phones[0].send_text(place.group, "after the file")
+    await place.shown(text="after the file")
+    [notice] = await place.of_record(sent)
+    assert notice["content"]["msgtype"] == "m.notice"
+    assert "order.pdf" in body(notice) and "The order" in body(notice)
+    assert "is damaged; ask for it again" in body(notice)
+    record = await place.stored(sent.id)
+    assert record.media is None and record.text == "The order"
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("kind, claimed, used", [
+    ("image", "text/html", "application/octet-stream"), ("audio", "image/svg+xml",
+                                                         "application/octet-stream"),
+    ("image", "image/jpeg", "image/jpeg"), ("document", "application/pdf", "application/pdf")])
+async def test_a_type_that_lies_changes_no_byte_and_opens_no_page(town: Town, kind, claimed, used):
+    place = await town.group()
+    data = b"<html><script>alert(1)</script>" + os.urandom(200)
+    sent = await place.phones[0].send_media(place.group, data, kind, mime=claimed)
+    [event] = await place.of_record(sent)
+    content_ = event["content"]
+    assert content_["msgtype"] == {"document": "m.file"}.get(kind, f"m.{kind}")
+    assert content_["info"]["mimetype"] == used
+    assert await town.secretary.reader.file(content_["url"]) == data
+    assert (await place.stored(sent.id)).media_mime == claimed, "the record keeps what was said"
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_names_of_ten_thousand_characters(town: Town):
+    place = await town.group("ا" * 10_000, people=("ن" * 10_000,), topic="ت" * 10_000)
+    [phone] = place.phones
+    await phone.send_text(place.group, "from a long name")
+    event = await place.shown(text="from a long name")
+    profile = await town.secretary.call("GET", f"/v3/profile/{event['sender']}")
+    assert profile["displayname"] == "ن" * 200 + " (WhatsApp)"
+    name = (await town.secretary.state(place.room, "m.room.name"))["name"]
+    assert 100 <= len(name) <= 255 and set(name) == {"ا"}
+    topic = (await town.secretary.state(place.room, "m.room.topic"))["topic"]
+    assert topic.endswith("ت" * 1000) and len(topic) < 3000
+    await town.secretary.say(place.room, "and back")
+    await place.seen(lambda seen: seen.text.endswith("and back"))
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_mention_of_somebody_unknown_is_words(town: Town):
+    place = await town.group()
+    context = e2e.ContextInfo(mentionedJID=[
+        "777000000123456@lid", "923009999999@s.whatsapp.net", "nobody", "", "@", "../x@lid"])
+    sent = await place.phones[0].send_raw(place.group, e2e.Message(
+        extendedTextMessage=e2e.ExtendedTextMessage(
+            text="@777000000123456 and @923009999999, ask @nobody", contextInfo=context)))
+    [event] = await place.of_record(sent)
+    assert body(event) == "@777000000123456 and @+923009999999, ask @nobody"
+    assert not event["content"].get("m.mentions", {}).get("user_ids")
+    unknown = ["@wa_923009999999:daftar.localhost", "@somebody:elsewhere.example", "no id"]
+    await town.secretary.say(
+        place.room, "Zafar and Gul: come", format="org.matrix.custom.html",
+        formatted_body=f'<a href="https://matrix.to/#/{unknown[0]}">Zafar</a> and '
+                       f'<a href="https://matrix.to/#/{unknown[1]}">Gul</a>: come',
+        **{"m.mentions": {"user_ids": unknown}})
+    seen = await place.seen(lambda seen: seen.from_device)
+    assert seen.text.endswith(": Zafar and Gul: come")
+    raw = e2e.Message.FromString(town.emulator.entry(seen.id, place.group.jid).raw)
+    assert not raw.extendedTextMessage.contextInfo.mentionedJID
+
+
 # From the homeserver
 
 
@@ -214,6 +316,90 @@ async def test_odd_events_from_the_homeserver_hold_nothing_up(house, tmp_path):
         await here.bridge._on_transaction(events)  # once more, after a lost answer
 
 
+async def test_after_a_time_away_the_homeserver_is_heard_at_once(new_house, tmp_path):
+    house, tries = new_house(), 0
+
+    async def refuse(request: web.Request) -> web.Response:
+        nonlocal tries
+        tries += 1
+        return web.Response(status=503)
+
+    async def tried_often():
+        return tries >= 4  # the next try would come 16 seconds after this one
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", refuse)
+    runner = web.AppRunner(app)
+    for name in ("before", "after"):
+        (tmp_path / name).mkdir()
+    async with bridge_here(house, tmp_path / "before") as here:
+        admin, room = here.admin, await here.admin_room()
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", house.config.bridge.port).start()
+    try:
+        await admin.say(room, "nobody is there to read this")
+        await until(tried_often)
+    finally:
+        await runner.cleanup()
+    async with bridge_here(house, tmp_path / "after") as here:
+        began = time.monotonic()
+        room = await here.admin_room()
+        await here.admin.say(room, "!wa status")
+        await here.shown(room, "Failed or unsure: 0")
+        assert time.monotonic() - began < 12
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_answers_to_what_nobody_has_seen(town: Town):
+    place = await town.group()
+    state = await town.secretary.call("GET", f"/v3/rooms/{place.room}/state")
+    coming = next(e["event_id"] for e in state if e["type"] == "m.room.member"
+                  and e["state_key"] == e["sender"] == town.secretary.id)
+    await town.secretary.react(place.room, coming, "👍")  # no message, and on WhatsApp nothing
+    await town.secretary.say(place.room, "!case list", reply_to=coming)
+    inside = [await town.secretary.say(place.room, "an answer to her coming", reply_to=coming),
+              await town.secretary.say(place.room, "an answer to nothing", reply_to="$" + "x" * 43),
+              await town.secretary.say(place.room, "a thread of her coming", thread=coming)]
+    for event in inside:  # what it answers might be for the house alone: it is said, not sent
+        await place.notice(event, "This stays in the house: what it answers is no message")
+    assert await place.nothing_more_leaves(0) == []
+    assert len([e for e in await place.events() if "stays in the house" in body(e)]) == 3
+
+
+@pytest.mark.parametrize("at", [None, 0, -1, 2**62, "soon"], ids=str)
+async def test_a_transaction_that_comes_twice_leaves_once(house, tmp_path, at):
+    """The homeserver has lost our answer; or hands the same event over in another transaction."""
+    async with bridge_here(house, tmp_path) as here, aiohttp.ClientSession() as http:
+        left: list[str] = []
+
+        async def send(chat: str, message: e2e.Message) -> Sent:
+            left.append(message.conversation.rpartition(": ")[2])
+            return Sent(f"W{len(left)}", 1_790_000_000)
+
+        here.bridge.link.send = send
+        await here.deliver(wire.delivery(wire.message(here.jid, "A1", "hello", **ZAFAR)))
+        room = await here.room()
+        at = now_ms() if at is None else at
+
+        def event(name: str) -> dict[str, object]:
+            return {"type": "m.room.message", "event_id": f"${name}", "room_id": room,
+                    "sender": here.admin.user_id, "origin_server_ts": at,
+                    "content": {"msgtype": "m.text", "body": name}}
+
+        url = f"http://127.0.0.1:{here.config.bridge.port}/_matrix/app/v1/transactions"
+        good = {"Authorization": f"Bearer {here.config.bridge.hs_token}"}
+        for number, events in ((1, [event("one")]), (1, [event("one")]), (1, [event("one")]),
+                               (2, [event("one"), event("two")]), (3, [event("three")])):
+            async with http.put(f"{url}/{number}", json={"events": events}, headers=good) as answer:
+                assert answer.status == 200
+
+        async def all_gone():
+            return not await queue.depth(here.db, "out:")
+
+        await until(all_gone)
+        assert left == ["one", "two", "three"]
+
+
 async def test_a_wrong_as_token_is_one_sentence(house):
     config = replace(house.config, bridge=replace(house.config.bridge, as_token="wrong", port=0))
     homeserver = Homeserver(config, None)
@@ -234,7 +420,7 @@ async def test_a_homeserver_that_comes_later_is_waited_for(new_house, tmp_path, 
     await asyncio.sleep(1.0)  # a few tries, in vain
     assert not starting.done()
     await house.synapse.start()
-    assert await asyncio.wait_for(starting, 40)
+    assert await asyncio.wait_for(starting, 90)
 
 
 async def _start_and_stop(house, folder):
@@ -342,7 +528,7 @@ async def test_a_vote_about_nonsense_holds_nothing_up(house, tmp_path, database_
             sender=Sender(pn="923007008001"), sent_at=1, received_at=1, text="x",
             raw=b"\xff no message")))
         sync = past.HistorySync(syncType=past.HistorySync.RECENT, conversations=[past.Conversation(
-            ID=here.jid, messages=[past.HistorySyncMsg(message=web.WebMessageInfo(
+            ID=here.jid, messages=[past.HistorySyncMsg(message=waweb.WebMessageInfo(
                 key=common.MessageKey(ID="H\x00", participant="923007008001@s.whatsapp.net"),
                 messageTimestamp=2**60, message=e2e.Message(conversation="a nul\x00")))])])
         await here.deliver(

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.bridge.conftest import BOTH
-from tests.bridge.town import BY_NAME, RULED, Town, body, reply_target, until
+from tests.bridge.town import BY_NAME, PATIENCE, RULED, Town, body, reply_target, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -33,7 +33,7 @@ async def test_a_group_that_was_not_chosen_leaves_no_trace(town):
     chosen = await town.group()
     await chosen.phones[0].send_text(chosen.group, "an official word")
     await chosen.shown(text="an official word")
-    assert await town.emulator.idle(20)
+    assert await town.emulator.idle(PATIENCE)
     assert await place.chat() is None
     for table, column in (("record", "source_id"), ("record", "text"), ("queue", "payload")):
         rows = await town.db.read(f"SELECT {column} AS found FROM {table} WHERE {column} LIKE ?",

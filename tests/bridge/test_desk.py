@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bridge.town import until
+from tests.bridge.town import relation, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -43,6 +43,8 @@ async def test_a_report_becomes_a_case_by_a_reaction_and_is_answered_in_the_grou
     seen = await place.seen(lambda s: s.from_device and "DEO has been asked" in s.text)
     assert seen.text == "*Secretary Education*: DEO has been asked. شکریہ"
     assert seen.quoted_id == report.id
+    assert relation(await bot_says(town, place, "DEO has been asked. شکریہ"))["event_id"] == event[
+        "event_id"]  # it stands where the officials speak of it
     await place.nothing_more_leaves(after=1)
 
 
@@ -56,6 +58,8 @@ async def test_an_official_asks_how_a_case_stands(town):
     seen = await place.seen(lambda s: s.from_device and number in s.text)
     assert seen.text.endswith(f"{number}: new, not assigned.") and "Daftar" in seen.text
     assert seen.quoted_id == asked.id
+    assert relation(await bot_says(town, place, f"{number}: new"))["event_id"] == (
+        await place.shown(text=f"!case status {number}"))["event_id"]
     await gul.send_text(place.group, f"!case close {number} done")
     await bot_says(town, place, "from where only !case status is answered")
     await gul.send_text(place.group, "!!! please")

@@ -14,7 +14,7 @@ from config import Bridge
 from emulator import content, past
 from tests.bridge import wire
 from tests.bridge.here import bridge_here
-from tests.bridge.town import PREFIX, Place, Town, body, relation, reply_target, until
+from tests.bridge.town import PATIENCE, PREFIX, Place, Town, body, relation, reply_target, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -57,7 +57,7 @@ async def test_a_direct_chat_that_was_not_chosen_leaves_no_trace(town):
     chosen = await town.group()
     await chosen.phones[0].send_text(chosen.group, "after it, for all")
     await chosen.shown(text="after it, for all")
-    assert await town.emulator.idle(20)
+    assert await town.emulator.idle(PATIENCE)
     assert b"for one alone" not in journal(town)
     assert place.phone.number.encode() not in journal(town)
     assert place.phone.lid.encode() not in journal(town)

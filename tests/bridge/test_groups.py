@@ -4,10 +4,14 @@ from __future__ import annotations
 import pytest
 
 from archive import directory, messages
+from bridge.whatsapp.events import to_jid
 from emulator import attachments
 from emulator.model import EmulatorError
+from tests.bridge import wire
 from tests.bridge.conftest import BOTH
+from tests.bridge.here import bridge_here
 from tests.bridge.town import PREFIX, body, until
+from waproto import neonize_pb2
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -312,3 +316,35 @@ async def test_a_group_with_numbers_for_addresses_is_like_any_other(town):
     assert event["sender"] == f"@wa_{place.phones[0].number}:daftar.localhost"
     await town.secretary.say(place.room, "answer", reply_to=event["event_id"])
     assert (await place.seen(lambda seen: seen.from_device)).quoted_id == sent.id
+
+
+async def test_a_list_of_groups_that_is_out_of_date_undoes_no_change(house, tmp_path):
+    """To go through the list that is read whenever the line comes back takes seconds. Meanwhile
+    one member becomes an admin and another one leaves."""
+    zafar, gul, noor = (f"92300700{number}@s.whatsapp.net" for number in (6001, 6002, 6003))
+    async with bridge_here(house, tmp_path) as here:
+        def described(*members: str, admin: str = "") -> neonize_pb2.GroupInfo:
+            return neonize_pb2.GroupInfo(
+                JID=to_jid(here.jid), GroupName=neonize_pb2.GroupName(Name="DEOs"), Participants=[
+                    neonize_pb2.GroupParticipant(JID=to_jid(jid), IsAdmin=jid == admin)
+                    for jid in members])
+
+        stands = described(zafar, gul, noor)
+
+        async def group(jid: str) -> neonize_pb2.GroupInfo:
+            return stands
+
+        async def groups() -> list[neonize_pb2.GroupInfo]:
+            nonlocal stands
+            old, stands = stands, described(zafar, gul, admin=gul)
+            await here.deliver(wire.delivery(wire.group_change(
+                here.jid, Leave=[noor], Promote=[gul]), wire.GROUP_INFO))
+            return [old]
+
+        here.bridge.link.group, here.bridge.link.groups = group, groups
+        await here.deliver(wire.delivery(wire.message(here.jid, "A1", "hello", pn="923007006002")))
+        await here.bridge.groups.refresh()
+        chat = await directory.chat_by_jid(here.db, here.jid)
+        roles = {m.person.pn: m.role for m in await directory.members(here.db, chat.id)}
+        assert roles == {"923007006001": "member", "923007006002": "admin"}
+        assert chat.name == "DEOs"

@@ -344,6 +344,17 @@ async def test_a_ghost_has_name_and_picture_and_follows_a_new_name(town):
     assert profile["displayname"] == "Zafar Iqbal DEO (WhatsApp)" and profile["avatar_url"]
 
 
+async def test_a_business_has_the_name_that_whatsapp_vouches_for(town):
+    place = await town.group(people=("", "Zafar"))
+    business, zafar = place.phones
+    business.business, zafar.business = "PTCL Quetta", "Zafar Traders"
+    for phone, name in ((business, "PTCL Quetta"), (zafar, "Zafar")):
+        await phone.send_text(place.group, f"from {name}")
+        event = await place.shown(text=f"from {name}")
+        profile = await town.secretary.call("GET", f"/v3/profile/{event['sender']}")
+        assert profile["displayname"] == f"{name} (WhatsApp)"
+
+
 @BOTH
 @pytest.mark.parametrize("name, shown", [
     ("\u202eruZ\u2066 \x07Gul\n\n*x*", "ruZ Gul *x*"), ("\u202e\x01\u200b", "+{number}"),

@@ -125,6 +125,30 @@ async def test_a_ban_is_told_with_its_end_and_the_link_waits(town: Town):
 
 
 @pytest.mark.asyncio(loop_scope="session")
+async def test_a_library_that_whatsapp_takes_no_more_is_told_and_rests(town: Town):
+    place = await town.group()
+    room = await town.admin_room()
+    try:
+        await town.emulator.outdate()
+
+        async def told() -> bool:
+            return any(body(e).startswith("This version of the WhatsApp library is no longer "
+                                          "accepted. Upgrade Daftar.")
+                       for e in await town.admin.reader.events(room))
+
+        await until(told)
+        assert "Upgrade Daftar" in await town.ask("!wa status")
+        found = await status.status(town.office.config)
+        assert found["line"]["state"] == "outdated"
+        await place.phones[0].send_text(place.group, "while it is too old")
+    finally:
+        await town.emulator.outdate(False)
+    await town.ask("!wa login")  # what the administrator does after the upgrade
+    await place.shown(text="while it is too old")
+    assert "Connected to WhatsApp." in await town.ask("!wa status")
+
+
+@pytest.mark.asyncio(loop_scope="session")
 async def test_the_phone_is_seen_when_it_writes(town: Town):
     place = await town.group()
     name = line.setting(town.office.config.whatsapp.name)

@@ -162,7 +162,7 @@ async def test_a_file_arrives_byte_for_byte(town, msgtype, kind, mime, name):
 
 async def test_an_edited_caption_stays_a_caption(town):
     place = await town.group()
-    url = await town.secretary.upload(b"JPEG", "image/jpeg")
+    url = await town.secretary.upload(attachments.picture("a"), "image/jpeg")
     content = {"msgtype": "m.image", "url": url, "filename": "a.jpg"}
     event = await town.secretary.send(place.room, {**content, "body": "Befor"})
     sent = await place.seen(lambda seen: seen.kind == "image")

@@ -31,7 +31,7 @@ from bridge.rooms.standing import Standing
 from tests.bridge import wire
 from tests.bridge.here import bridge_here
 from tests.bridge.test_relay import POLL, VOTE, digest, raw, read_vote
-from tests.bridge.town import Town, body, relation, reply_target, until
+from tests.bridge.town import PATIENCE, Town, body, relation, reply_target, until
 from waproto import e2e
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -268,7 +268,7 @@ async def test_two_links_in_one_group_and_each_message_once(owns):
     await until(back)
     await gul.send_text(place.group, "both are back")
     await place.shown(text="both are back")
-    assert await owns.emulator.idle(30)
+    assert await owns.emulator.idle(PATIENCE)
     texts = [body(e) for e in await place.events() if e["sender"].startswith("@wa_")
              and e["type"] == "m.room.message"]
     assert texts == [*(f"line {n}" for n in range(10)), "heard by hers alone", "both are back"]
@@ -282,7 +282,7 @@ async def test_nothing_else_of_her_phone_is_kept(owns):
     await owns.hers.send_text(owns.private, "her own secret")
     await owns.hers.send_text(place.group, "the office's business")
     await place.shown(match=lambda e: body(e) == "the office's business")
-    assert await owns.emulator.idle(30)
+    assert await owns.emulator.idle(PATIENCE)
     assert await directory.chat_by_jid(owns.db, owns.private.jid) is None
     folder = owns.office.config.data / "links" / "staff-secretary"
     for path in folder.iterdir():
@@ -311,11 +311,11 @@ async def test_direct_chats_are_the_departments_and_never_hers(owns):
     await friend.send_text(hers, "an affair of hers")
     await owns.hers.send_text(hers, "an answer of hers")
     await owns.secretary.say(room, "the office answers")
-    seen = await friend.wait_for(lambda s: "the office answers" in s.text, 60)
+    seen = await friend.wait_for(lambda s: "the office answers" in s.text, PATIENCE)
     assert seen.sender == owns.department.number and seen.text != "the office answers"
     await owns.hers.send_text(place.group, "in the group")
     await place.shown(match=lambda e: body(e) == "in the group")
-    assert await owns.emulator.idle(30)
+    assert await owns.emulator.idle(PATIENCE)
     assert not await owns.db.read("SELECT 1 FROM record WHERE text LIKE '%of hers'")
     for path in (owns.office.config.data / "links" / "staff-secretary").iterdir():
         if not path.name.startswith("session"):
@@ -546,7 +546,7 @@ async def test_what_was_in_doubt_is_settled_by_another_number_that_hears_it(hous
                              ("N2", "*Admin*: did it leave?", now - 86_400),
                              ("X1", "*Admin*: did it leave?", now)):
             await here.bridge._on_own_event(account, wire.delivery(
-                wire.message(here.jid, id, text, pn=DEPARTMENT_PN, at=at)))
+                wire.message(here.jid, id, text, pn=DEPARTMENT_PN, at=at), at=now * 1000))
         await here.shown(room, "It has arrived: another of our numbers has seen it")
         assert not await queue.stuck(here.db)
         record = await messages.by_event(here.db, event)

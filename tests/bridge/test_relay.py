@@ -208,9 +208,17 @@ async def test_a_picture_has_a_preview_and_a_video_its_length(town):
                                            "info": {"mimetype": "image/svg+xml"}})
     assert (await place.seen(lambda s: s.kind == "document")).filename == "plan.svg"
     url = await town.secretary.upload(b"no picture", "image/jpeg")
-    await town.secretary.send(place.room, {"msgtype": "m.image", "body": "liar.jpg", "url": url,
-                                           "info": {"mimetype": "image/jpeg"}})
-    await place.seen(lambda s: s.kind == "image" and s.media == b"no picture")
+    event = await town.secretary.send(place.room, {
+        "msgtype": "m.image", "body": "liar.jpg", "url": url, "info": {"mimetype": "image/jpeg"}})
+    liar = await place.seen(lambda s: s.filename == "liar.jpg")
+    assert (liar.kind, liar.media) == ("document", b"no picture")
+    content = {"msgtype": "m.image", "filename": "liar.jpg", "url": url}
+    await town.secretary.send(place.room, {
+        **content, "body": "* See", "m.new_content": {**content, "body": "See"},
+        "m.relates_to": {"rel_type": "m.replace", "event_id": event}})
+    edit = raw(town, place, await place.seen(lambda s: s.kind == "edit"))
+    new = edit.editedMessage.message.protocolMessage.editedMessage
+    assert new.documentMessage.caption == SECRETARY + "See"
 
 
 @BOTH

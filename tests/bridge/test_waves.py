@@ -31,20 +31,24 @@ class Homeserver:
             self._answers.setdefault(name, asyncio.Event()).set()
 
 
-async def rest() -> None:
-    await asyncio.sleep(waves.GATHER_S * 3)
+async def rest(seconds: float = waves.GATHER_S * 3) -> None:
+    await asyncio.sleep(seconds)
+    for _ in range(20):  # a loaded machine runs timers and what they started in one go
+        await asyncio.sleep(0)
 
 
-async def test_one_lane_alone_never_waits():
+async def test_one_lane_alone_never_waits(monkeypatch):
+    monkeypatch.setattr(waves, "GATHER_S", 60)
     home = Homeserver()
     home.answer("a", "b", "c")
     began = time.perf_counter()
     for name in "abc":
         await home.request(name)
-    assert time.perf_counter() - began < waves.GATHER_S
+    assert time.perf_counter() - began < 30
 
 
-async def test_those_who_come_meanwhile_leave_together_when_the_wave_is_answered():
+async def test_those_who_come_meanwhile_leave_together_when_the_wave_is_answered(monkeypatch):
+    monkeypatch.setattr(waves, "LONGEST_S", 60)
     home = Homeserver()
     home.send("a", "b")  # "a" is out; "b" comes while it is
     await rest()
@@ -67,16 +71,17 @@ async def test_a_slow_request_holds_the_others_up_for_a_moment_only(monkeypatch)
     monkeypatch.setattr(waves, "LONGEST_S", 0.02)
     home = Homeserver()
     home.send("slow", "a", "b")
-    await asyncio.sleep(0.05)
+    await rest(0.05)
     assert home.began == ["slow", "a", "b"]
     home.answer("a", "b")
     home.send("c")
-    await asyncio.sleep(0.05)
+    await rest(0.05)
     assert home.began[-1] == "c"
 
 
 @pytest.mark.parametrize("stopped", ["out", "waiting", "called"])
-async def test_a_lane_that_is_stopped_holds_nobody_up(stopped):
+async def test_a_lane_that_is_stopped_holds_nobody_up(monkeypatch, stopped):
+    monkeypatch.setattr(waves, "LONGEST_S", 60)
     home = Homeserver()
     first, second, third = home.send("first", "second", "third")
     await rest()
@@ -101,4 +106,4 @@ async def test_a_lane_that_is_stopped_holds_nobody_up(stopped):
     home.answer("last")
     began = time.perf_counter()
     await home.request("last")
-    assert time.perf_counter() - began < waves.LONGEST_S / 2
+    assert time.perf_counter() - began < 30

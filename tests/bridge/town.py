@@ -19,12 +19,13 @@ from cli.reader import Reader
 from emulator.model import Group, Seen, Sent
 from emulator.phone import Phone
 
-PATIENCE = 60.0  # seconds until a test gives up waiting
+PATIENCE = 90.0  # seconds until a test gives up waiting; costs nothing when there is no need
 LOOK_S = 0.05
 DIRECT = "Direct *"  # direct chats with people of such names are carried
 BY_NAME = "Chosen by its name"  # a group that the configuration names so
 RULED = ("Kech", "Makran Division")  # groups of that name stand in a sub-space of that name
 UPLOADS = 8  # MB that the homeserver takes in one file
+NAMED, RELAYED = "{name} · {post} (WhatsApp)", "*{name} ({post})*: {text}"
 PREFIX = "@wa_"  # ghosts begin with this
 
 Event = dict[str, Any]
@@ -156,7 +157,11 @@ class Place:
             found = [event for event in await self.events() if wanted(event)]
             return found if len(found) >= count else None
 
-        found = await until(look)
+        try:
+            found = await until(look)
+        except AssertionError as error:
+            said = [body(event) for event in await self.events() if body(event)]
+            raise AssertionError(f"{error}; the room has {said}") from None
         assert len(found) == count, found
         return found[0]
 
@@ -221,8 +226,10 @@ class Town:
         chosen = [f"120363{secrets.randbelow(10**12):012d}@g.us" for _ in range(200)]
         self._jids = iter(chosen)
         self.office = Office(folder, parts=("bridge", "bot"), database=database, settings={
-            "bridge": {"groups": [*chosen, BY_NAME], "direct": [DIRECT], "spaces": [
-                {"space": RULED[1], "groups": [f"*{RULED[0]}*"]}], **(rules or {})}},
+            "bridge": {
+                "ghost_name": NAMED, "relay": RELAYED, "groups": [*chosen, BY_NAME],
+                "direct": [DIRECT],
+                "spaces": [{"space": RULED[1], "groups": [f"*{RULED[0]}*"]}], **(rules or {})}},
             homeserver={"max_upload_size": f"{UPLOADS}M"})
         self.places: list[Place] = []
         self._stack = AsyncExitStack()

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from cli.compare import Comparison, compare, expected, read_tokens
+from cli.compare import (
+    Comparison,
+    compare,
+    expected,
+    expected_reactions,
+    read_reactions,
+    read_tokens,
+)
 from emulator.played import Played
 
 GUL, ZARAK = "923007001001", "923007001002"
@@ -124,6 +131,21 @@ async def test_a_room_is_read_as_it_was_written() -> None:
     assert compare(expected(sent), found) == Comparison(4, 4)
     other = [*sent[:1], played(GUL, "our school", "image", sha256="bad"), *sent[2:]]
     assert compare(expected(other), found) == Comparison(4, 3, lost=1, duplicated=1)
+
+
+def test_of_each_persons_reactions_the_last_one_counts() -> None:
+    sent = [played(GUL, sign, "reaction", target_id=target) for sign, target in (
+        ("👍", "one"), ("🙏", "one"), ("👍", "two"), ("", "two"), ("👍", "three"))]
+    assert expected(sent) == []
+
+    def reaction(sender: str, key: str) -> dict[str, Any]:
+        return {"type": "m.reaction", "sender": f"@{sender}:example.org",
+                "content": {"m.relates_to": {"key": key}} if key else {}}
+
+    found = read_reactions([reaction(f"{PREFIX}{GUL}", key) for key in ("", "🙏", "", "👍")]
+                           + [reaction("officer", "👍")], PREFIX)
+    assert compare(expected_reactions(sent), found) == Comparison(2, 2)
+    assert compare(expected_reactions(sent), found[1:]).lost == 1
 
 
 async def test_a_mention_is_sent_as_an_address_and_read_as_a_name() -> None:

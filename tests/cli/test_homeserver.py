@@ -68,7 +68,7 @@ async def test_bursts_of_staff_are_not_limited(synapse: Synapse) -> None:
 
 
 async def test_it_knows_the_appservices_of_a_house(house: House) -> None:
-    for token, localpart in ((house.config.bridge.as_token, "whatsapp"),
+    for token, localpart in ((house.config.bridge.as_token, house.config.bridge.sender),
                              (house.config.bot.as_token, house.config.bot.sender)):
         who = await house.synapse.request("GET", "/v3/account/whoami", token)
         assert who["user_id"] == house.synapse.user_id(localpart)

@@ -14,7 +14,7 @@ from emulator.content import parse, read
 from waproto import e2e
 
 SCRIPT = Path(__file__).parent / "client.py"
-PATIENCE = 20.0  # seconds; generous, for a machine with much else to do
+PATIENCE = 90.0  # seconds; generous, for a machine with much else to do
 
 
 class Client:

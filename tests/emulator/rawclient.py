@@ -61,7 +61,7 @@ class RawClient:
 
     async def _frame(self) -> bytes | None:
         while not self._got:
-            message = await self._socket.receive(timeout=20)
+            message = await self._socket.receive(timeout=90)
             if message.type is not aiohttp.WSMsgType.BINARY:
                 return None
             self._got += self._frames.feed(message.data)

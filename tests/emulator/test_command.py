@@ -41,7 +41,7 @@ async def test_it_plays_tells_where_to_look_and_goes_on_after_ctrl_c(tmp_path: P
                 said[0].removeprefix("Phone page: ") + "api/groups") as answer:
             assert [g["name"] for g in await answer.json()] == ["Secondary Edn. Dept: GoB"]
         process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), 30) == 0
+        assert await asyncio.wait_for(process.wait(), 90) == 0
         assert await process.stderr.read() == b""
 
 
@@ -52,6 +52,6 @@ async def test_it_plays_tells_where_to_look_and_goes_on_after_ctrl_c(tmp_path: P
 ])
 async def test_a_mistake_is_told_in_a_sentence(tmp_path: Path, arguments, said):
     process = await start("--state", str(tmp_path), *arguments)
-    _, told = await asyncio.wait_for(process.communicate(), 60)
+    _, told = await asyncio.wait_for(process.communicate(), 90)
     assert process.returncode == 2 and said in told.decode()
     assert b"Traceback" not in told

@@ -138,7 +138,9 @@ async def test_bad_and_expired_codes_are_refused(town: Town):
     with pytest.raises(EmulatorError, match="damaged"):
         await town.emulator.scan(town.office, code.replace(",", ",AAAA", 1))
     await client.kill()
-    await asyncio.sleep(0.3)
+    async with asyncio.timeout(PATIENCE):
+        while town.emulator.pairing.waiting:  # the emulator has not seen the end of it yet
+            await asyncio.sleep(0.05)
     with pytest.raises(EmulatorError, match="expired"):
         await town.emulator.scan(town.office, code)
 
@@ -538,10 +540,11 @@ async def test_unlinking(town: Town):
     await client.wait("logged_out")
     second = await town.link(name="second")
     await second.do("logout")
-    await asyncio.sleep(0.2)
-    assert not town.office.devices
+    async with asyncio.timeout(PATIENCE):
+        while town.office.devices:
+            await asyncio.sleep(0.05)
     await town.deo.send_text(town.group, "nobody listens")
-    assert await town.emulator.idle(1)
+    assert await town.emulator.idle(PATIENCE)
 
 
 async def test_profile_picture(town: Town):

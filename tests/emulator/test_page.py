@@ -139,7 +139,7 @@ async def test_an_edit_and_a_name_that_is_an_attack(desk: Desk, browser):
     await act(page, "by Mondey", "Edit")
     await write(page, "by Monday")
     await expect(bubble(page, "by Monday").locator("footer")).to_contain_text("edited")
-    seen = await desk.deo.wait_for(lambda s: s.kind == "edit", 10)
+    seen = await desk.deo.wait_for(lambda s: s.kind == "edit", 90)
     assert seen.text == "by Monday"
 
 

@@ -110,7 +110,8 @@ def test_the_demo_folders_are_good():
     assert len(seed.chats[0].messages) == 12
     assert sum(len(chat.messages) for chat in lively.chats) >= 80
     kinds = Counter(m.kind for chat in lively.chats for m in chat.messages)
-    assert {"text", "image", "video", "audio", "document", "location", "deleted"} <= set(kinds)
+    assert {"text", "image", "video", "audio", "document", "location", "reaction",
+            "deleted"} <= set(kinds)
     for scenario in (seed, lively):
         for chat in scenario.chats:
             ids = {m.id: m for m in chat.messages}
@@ -134,13 +135,14 @@ async def test_phones_send_every_kind_and_others_see_it(emulator: Emulator, tmp_
         line("m8", DEO, "location: https://maps.google.com/?q=29.5430,67.8770", "location", 7),
         line("m9", STRANGER, "This message was deleted", "deleted", 8),
         line("m10", SECRETARY, "   ", minute=9),
+        line("m11", SECRETARY, "👍", "reaction", 10, reply_to="m3"),
     ]))
     group = emulator.groups[group_jid("schools")]
     assert group.name == "Sibi Schools"
     seen = at_office(emulator, group.jid)
     assert [s.id for s in seen] == [p.id for p in report.sent]
     assert [s.kind for s in seen] == ["text", "edit", "text", "image", "document", "audio",
-                                      "location", "text", "delete"]
+                                      "location", "text", "delete", "reaction"]
     by_id = {p.corpus_id: p for p in report.sent if p.part == 0}
     assert seen[1].target_id == by_id["m2"].id and seen[1].text == "School locked"
     assert seen[2].quoted_id == by_id["m2"].id  # an edit has no id that others could quote
@@ -150,7 +152,8 @@ async def test_phones_send_every_kind_and_others_see_it(emulator: Emulator, tmp_
     assert seen[4].quoted_id == by_id["m4"].id
     assert seen[8].target_id == seen[7].id
     assert [(r.corpus_id, r.skipped) for r in report.remarks] == [("m1", True), ("m10", True)]
-    assert report.new == len(report.sent) == 9
+    assert (seen[9].target_id, seen[9].text) == (by_id["m2"].id, "👍")
+    assert report.new == len(report.sent) == 10
 
 
 async def test_files_that_the_folder_ships_are_sent_as_they_are(emulator: Emulator, tmp_path: Path):
@@ -172,13 +175,14 @@ async def test_what_cannot_be_played_as_written_is_said(emulator: Emulator, tmp_
         line("m2", DEO, "I edit the Secretary", minute=1, edit_of="m1"),
         line("m3", DEO, "I answer nothing", minute=2, reply_to="m99"),
         line("m4", DEO, "gone", "deleted", 3),
+        line("r1", DEO, "👍", "reaction", 4, reply_to="m99"),
         line("m5", DEO, "too late", minute=4, edit_of="m4"),
     ]))
     assert [p.text for p in report.sent if p.kind == "text"][:3] == [
         "First", "I edit the Secretary", "I answer nothing"]
-    assert [r.corpus_id for r in report.remarks] == ["m2", "m3", "m5"]
+    assert [r.corpus_id for r in report.remarks] == ["m2", "m3", "r1", "m5"]
     assert "somebody else's" in report.remarks[0].reason
-    assert not report.skipped
+    assert [r.corpus_id for r in report.skipped] == ["r1"]
 
 
 async def test_a_group_takes_the_name_that_a_notice_gives_it(emulator: Emulator, tmp_path: Path):
@@ -198,7 +202,7 @@ async def test_a_second_play_sends_nothing(emulator: Emulator):
     assert first.new == len(first.sent) > 100
     assert again.new == 0 and again.sent == first.sent
     for jid in emulator.groups:
-        seen = [s for s in at_office(emulator, jid) if s.kind not in ("edit", "delete")]
+        seen = [s for s in at_office(emulator, jid) if s.kind not in ("edit", "delete", "reaction")]
         assert [s.timestamp for s in seen] == sorted(s.timestamp for s in seen)
         assert seen[0].timestamp < datetime(2026, 11, 17, tzinfo=PAKISTAN).timestamp()
 

@@ -47,7 +47,8 @@ def test_the_post_that_was_told_answers_in_the_thread() -> None:
     _, answer = group.says("haider", "Ok sir, visiting Talli today")
     assert (told.root, told.quoted) == (report, True)
     assert (answer.root, answer.quoted) == (report, False)
-    assert "asks the sender" in " ".join(reason.text for reason in answer.reasons)
+    assert {"that spoke of the sender's district within some hours", "a school of that thread"} <= {
+        reason.text for reason in answer.reasons}
 
 
 def test_a_caption_after_its_picture_and_one_who_goes_on() -> None:
@@ -74,6 +75,38 @@ def test_words_of_another_thread_break_a_run() -> None:
                           later=90)
     _, sent = group.says("naz", "aur enrolment drive ke figures bhi email kar diye", later=40)
     assert sent.root == figures != tents
+
+
+def test_all_of_a_post_answer_in_the_order_s_thread() -> None:
+    group = Group()
+    for order in ("All DMCs. Visits of the day (planned/done/closed) here by 5 pm daily",
+                  "تمام ڈی ایم سیز آج کے دوروں کی تعداد شام پانچ بجے تک یہاں بھیجیں"):
+        asked, alone = group.says("secretary", order, later=600)
+        _, new = group.says("naz", "Respected madam, stipend of 214 girls of Kohlu not released "
+                            "since December, parents visit my office daily", later=45)
+        _, first = group.says("sattar", "Sibi 12/11/1", later=100)
+        _, second = group.says("zahoor", "Kohlu 9/7/0", later=2)
+        assert alone.root == asked != new.root
+        assert first.root == second.root == asked
+
+
+def test_a_report_is_the_caption_of_the_picture_before_it() -> None:
+    group = Group()
+    other, _ = group.says("zahoor", "GGPS Kahan Kohlu 06140 open, 2 of 2 teachers present")
+    picture, _ = group.says("sattar", "", kind="image", later=20)
+    _, report = group.says("sattar", "GBPS Talli Sibi 05203. School locked at 9 am, both teachers "
+                           "Allah Dad and Sher Jan absent, villagers say closed for three months, "
+                           "no boundary wall, no water, students 0 of 44", later=4)
+    assert report.root == picture != other
+
+
+def test_somebody_senior_goes_on_from_a_junior_s_report() -> None:
+    group = Group()
+    group.says("naz", "Sir transformer of GGHS Kohlu burnt, girls fainting in heat", later=60)
+    report, _ = group.says("sattar", "Road to Talli blocked by landslide, teams are stranded",
+                           later=60)
+    _, told = group.says("secretary", "Skip it for today, safety first", later=2)
+    assert told.root == report
 
 
 def test_me_too() -> None:
@@ -225,6 +258,8 @@ def test_never_raises_same_again_and_restores(
     ("DOEF DB", {("DOE(F)", "Dera Bugti")}, {"Dera Bugti"}),
     ("ڈی ای او خضدار رپورٹ دیں", {("DEO", "Khuzdar")}, {"Khuzdar"}),
     ("as desired, so nal se pani", set(), set()),
+    ("All DEOs Zhob Division. Damage reports by 6 pm", {("DEO", None)}, {"Zhob"}),
+    ("تمام ڈی ای اوز فہرست بھیجیں", {("DEO", None)}, set()),
     ("Director Schools to issue", {("Director (Schools)", None)}, set()),
 ])
 def test_posts_and_districts(text: str, posts: set[tuple[str, str | None]],

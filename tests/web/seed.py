@@ -11,9 +11,22 @@ from zoneinfo import ZoneInfo
 
 from PIL import Image, ImageDraw
 
-from archive import cases, casework, directory, gaps, media, messages, queue, settings
-from archive.db import Database
+from archive import (
+    cases,
+    casework,
+    directory,
+    gaps,
+    media,
+    messages,
+    postings,
+    posts,
+    queue,
+    settings,
+)
+from archive.db import Database, Unit
+from archive.gazetteer import PostName
 from archive.model import NewRecord, Sender
+from archive.postings import By
 
 ZONE = ZoneInfo("Asia/Karachi")
 SERVER = "office.test"
@@ -144,9 +157,17 @@ async def fill(db: Database, folder: Path) -> dict[str, int]:
     made |= await _tuesday(Teller(db, store, schools.id, "A"), db)
     await _others(Teller(db, store, makran.id, "M"), Teller(db, store, teachers.id, "T"))
     await _case(db, made)
+    await db.write(_posting(at))
     await db.write(settings.put("link main", json.dumps(
         {"state": "connected", "since": ms("2026-04-06 12:22"), "detail": ""})))
     return made
+
+
+def _posting(at: int) -> Unit[None]:
+    post = yield from posts.ensure(PostName("DEO", "Sibi"))
+    person_id = yield from directory.ensure(DEO_SIBI, at)
+    yield from postings.assign(
+        post, person_id, "2025-03-10", None, By(cases.Actor("", "directory.csv"), at))
 
 
 async def _monday(group: Teller) -> dict[str, int]:

@@ -168,6 +168,7 @@ async def test_people_are_found_by_name_number_and_former_name(site: Pages) -> N
     link = re.search(r'href="(/people/\d+)"', page)
     assert link
     card = await read(site, link[1])
+    assert "DEO Sibi</bdi>" in card and "from 10 Mar 2025" in card
     assert "77100550011" in card and "Abdul Qadir Marri" in card and "School Education" in card
 
 

@@ -10,7 +10,7 @@ from bridge.link import MESSAGE, Delivery, LinkState
 from bridge.link.parent import Link
 from waproto import neonize_pb2
 
-LIMIT = 40.0  # seconds: how long a test waits for what must happen
+LIMIT = 90.0  # seconds: how long a test waits for what must happen
 
 
 class Account:

@@ -117,7 +117,7 @@ async def test_signs_of_life_and_calls(house):
         await account.link.typing(jid, True)
         await account.link.typing(jid, False)
         sent = await account.link.send(jid, e2e.Message(conversation="an order"))
-        note_of = await house.zafar.wait_for(lambda s: s.id == sent.id, 20)
+        note_of = await house.zafar.wait_for(lambda s: s.id == sent.id, 90)
         await house.zafar.read(note_of)
         theirs = await house.zafar.send_text(group, "a report")
         await account.until(account.texts)

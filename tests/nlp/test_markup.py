@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.outward.formatted import from_html
-from bridge.shown.markup import to_html, with_names
+from nlp.markup import formatted_body, with_names
 
 ZAFAR = {"923007001001": ("@wa_923007001001:daftar.localhost", "Zafar <DEO>"),
          "77700001": ("", "Gul")}
@@ -34,7 +34,7 @@ PILL = '<a href="https://matrix.to/#/@wa_923007001001:daftar.localhost">Zafar &l
     ("https://x.pk/_a_ https://x.pk/*b*", None),
 ])
 def test_marks_of_whatsapp(text, formatted):
-    assert to_html(text) == formatted
+    assert formatted_body(text) == formatted
 
 
 @pytest.mark.parametrize("text, formatted", [
@@ -45,17 +45,17 @@ def test_marks_of_whatsapp(text, formatted):
     ("*دفترِ*", "<strong>دفترِ</strong>"),
 ])
 def test_marks_beside_urdu(text, formatted):
-    assert to_html(text) == formatted
+    assert formatted_body(text) == formatted
 
 
 def test_mentions_become_pills_and_names():
     text = "@923007001001 and @77700001, not @4412345678 nor @9230070010012"
-    assert to_html(text, ZAFAR) == (
+    assert formatted_body(text, ZAFAR) == (
         f"{PILL} and @Gul, not @4412345678 nor @9230070010012")
     assert with_names(text, ZAFAR) == (
         "@Zafar <DEO> and @Gul, not @4412345678 nor @9230070010012")
-    assert to_html("*@923007001001*", ZAFAR) == f"<strong>{PILL}</strong>"
-    assert to_html("@77700001", ZAFAR) is None  # the plain text says it
+    assert formatted_body("*@923007001001*", ZAFAR) == f"<strong>{PILL}</strong>"
+    assert formatted_body("@77700001", ZAFAR) is None  # the plain text says it
 
 
 def zafar(mxid: str) -> tuple[str, str] | None:
@@ -108,7 +108,7 @@ def test_mentions_in_html():
 def test_hostile_text_is_read_in_a_moment(hostile):
     # A way to read it that is not linear would take minutes and trip the run's time limit.
     for _ in range(5):
-        to_html(hostile * 3, ZAFAR)
+        formatted_body(hostile * 3, ZAFAR)
 
 
 @pytest.mark.parametrize("hostile", [
@@ -123,7 +123,7 @@ def test_hostile_html_is_read_in_a_moment(hostile):
 
 @given(st.text(st.sampled_from(list("ab *_~`\n>-1.@اِ<&")), max_size=60))
 def test_html_is_well_formed_and_says_the_same(text):
-    made = to_html(text, ZAFAR)
+    made = formatted_body(text, ZAFAR)
     if made is None:
         return
     opened: list[str] = []

@@ -1,4 +1,5 @@
-"""WhatsApp's text with its marks as Matrix HTML; bridge/outward/formatted.py is the way back. Pure.
+"""WhatsApp's text with its marks as HTML, for rooms and for the archive's pages;
+bridge/outward/formatted.py is the way back. Pure.
 
 WhatsApp's marks are its help page "How to format your messages": *bold*, _italic_, ~strike~,
 ```block```, `code`, lists ("* ", "- ", "1. ") and quotes ("> "). Matrix's HTML is the client-server
@@ -10,12 +11,13 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from types import MappingProxyType
 from urllib.parse import quote
 
 Mentions = Mapping[str, tuple[str, str]]  # digits behind "@" → (Matrix id or "", name)
+Link = Callable[[str], str]  # an address as written → its HTML
 
 NOBODY: Mentions = MappingProxyType({})
 MATRIX_TO = "https://matrix.to/#/"
@@ -33,16 +35,25 @@ _ITEM = re.compile(r"(?P<bullet>[*-]) +(?P<item>\S.*)|(?P<number>[0-9]{1,3})\. +
                    r"|> (?P<quote>.*)")
 
 
-def to_html(text: str, mentions: Mentions = NOBODY) -> str | None:
-    """WhatsApp's text as org.matrix.custom.html; None when the plain text says all of it.
+def escape(text: str) -> str:
+    """Text as HTML; as a `Link`, an address that is left to the reader's client."""
+    return html.escape(text, quote=False)
+
+
+def to_html(text: str, mentions: Mentions = NOBODY, link: Link = escape) -> str:
+    """WhatsApp's text as HTML, with no other tags than its marks, lines, mentions and `link` make.
 
     `mentions`: what stands for the digits behind an "@": a known Matrix id becomes a link that
     clients show as a pill, a mere name stands there as "@Name".
     """
-    text = text.replace("\0", "")
     blocks: list[str] = []
-    lines = _without_blocks(text, blocks).split("\n")
-    made = "".join(_lines(lines, blocks, mentions))
+    lines = _without_blocks(text.replace("\0", ""), blocks).split("\n")
+    return "".join(_lines(lines, blocks, mentions, link))
+
+
+def formatted_body(text: str, mentions: Mentions = NOBODY) -> str | None:
+    """The same as an event's `formatted_body`; None when the plain text says all of it."""
+    made = to_html(text, mentions)
     return made if "<" in made.replace("<br>", "") else None
 
 
@@ -68,10 +79,10 @@ def _without_blocks(text: str, blocks: list[str]) -> str:
     return "".join(out)
 
 
-def _lines(lines: list[str], blocks: list[str], mentions: Mentions) -> Iterator[str]:
+def _lines(lines: list[str], blocks: list[str], mentions: Mentions, link: Link) -> Iterator[str]:
     """HTML of lines: neighbours that are items of one list, or quoted, go together."""
     def inline(line: str) -> str:
-        return _inline(line, blocks, mentions)
+        return _inline(line, blocks, mentions, link)
 
     for kind, group in groupby(map(_line, lines), key=lambda line: line[0]):
         items = list(group)
@@ -106,29 +117,29 @@ def _numbered(items: list[tuple[int, str]]) -> Iterator[str]:
         yield f"<ol{start}>{''.join(f'<li>{words}</li>' for _, words in steps)}</ol>"
 
 
-def _inline(line: str, blocks: list[str], mentions: Mentions) -> str:
+def _inline(line: str, blocks: list[str], mentions: Mentions, link: Link) -> str:
     """HTML of one line: code, addresses, mentions, and marks that are closed in it."""
     out: list[str] = []
     standing: list[tuple[str, int]] = []  # marks that are open, with their place in `out`
     at = 0
     while found := _PIECE.search(line, at):
-        out.append(html.escape(line[at:found.start()], quote=False))
+        out.append(escape(line[at:found.start()]))
         at = found.end()
         if found["block"] is not None:
             out.append(_code(blocks[int(found["block"])]))
         elif found["code"] is not None:
-            safe = html.escape(found["code"], quote=False)
+            safe = escape(found["code"])
             out.append(f"<code>{safe}</code>" if safe.strip() else f"`{safe}`")
         elif found["url"] is not None:
             url = found["url"].rstrip(_URL_END)
             at = found.start() + len(url)
-            out.append(html.escape(url, quote=False))
+            out.append(link(url))
         elif found["name"] is not None:
             out.append(_pill(found["name"], mentions))
         else:
             _mark(found["marks"], line[found.start() - 1:found.start()], line[at:at + 1],
                   out, standing)
-    out.append(html.escape(line[at:], quote=False))
+    out.append(escape(line[at:]))
     return "".join(out)
 
 
@@ -157,13 +168,13 @@ def of_word(character: str) -> bool:
 
 
 def _code(words: str) -> str:
-    safe = html.escape(words.strip("\n"), quote=False)
+    safe = escape(words.strip("\n"))
     return f"<pre><code>{safe}\n</code></pre>" if "\n" in words else f"<code>{safe}</code>"
 
 
 def _pill(digits: str, mentions: Mentions) -> str:
     mxid, name = mentions.get(digits, ("", digits))
-    safe = html.escape(name, quote=False)
+    safe = escape(name)
     if not mxid:
         return "@" + safe
     return f'<a href="{MATRIX_TO}{quote(mxid, safe="@:=-._~")}">{safe}</a>'
