@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from archive import answers, directing, directives, duties, messages, settings, suggested
+from archive import answers, cases, directing, directives, duties, messages, settings, suggested
 from archive.answers import Answer, Answering
 from archive.botbooks import SeenEvent
 from archive.cases import Actor
@@ -53,7 +53,9 @@ async def find(voice: Voice, reader: Reader | None, now: int) -> bool:
     """Look at what was said since the last time (nothing, the first time); whether there may be
     more to look at. Without a reader only changes of known orders are seen."""
     cursor, events = await suggested.unread(voice.db, name=CURSOR)
-    units = [unit for event in events if (unit := await _considered(voice, reader, event, now))]
+    own = await rooms.own(voice.db) if events else frozenset()
+    units = [unit for event in events if event.room_id not in own
+             and (unit := await _considered(voice, reader, event, now))]
     if events or await settings.get(voice.db, CURSOR) is None:
         await voice.db.write(_keep(cursor, units))
     return bool(events)
@@ -75,6 +77,9 @@ async def _considered(voice: Voice, reader: Reader | None, event: SeenEvent, now
             return await _change(voice, event, content, changed, now)
         if reader is None or not _counts(voice, event, content):
             return None
+        root = inbox.thread_root(content)
+        if root and await cases.by_card(voice.db, root):
+            return None  # a case's own thread is not the group's talk
         heard = await _heard(voice, event, content)
         read = await reader(heard)
         return _found(heard, read, now) if read.findings or read.answers else None

@@ -19,7 +19,7 @@ from config import Config
 from tests.bot.conftest import bot_is_in
 from tests.bot.offices import ByHand, Script
 from tests.bot.people import Hands, Staff, config_for, new_staff, ticking_bot, until
-from tests.bot.test_desk import REPORT, offered, opened, press
+from tests.bot.test_desk import REPORT, card_of, offered, opened, press
 from tests.homeserver import House
 
 LOOK = "DEO Sibi. Pl look into the issue."
@@ -394,6 +394,12 @@ async def test_odd_messages_hold_up_nothing(office: Office) -> None:
     await office.bilal.send(office.room, {"msgtype": "m.text", "body": "odd", "m.relates_to": 7})
     await office.bilal.say(office.room, "!directive list")  # a command is not read
     await office.bilal.say(office.room, "x" * 30_000)
+    await office.bilal.say(office.staff_room, "What did the Secretary mean?")  # not the group
+    number = await opened(office.ayesha, office.room, "!case open Roof")
+    card = (await card_of(office.ayesha, office.room, number))["id"]
+    await office.bilal.say(office.room, "Ask the DEO", thread=card)  # within the house
     question = await office.proposed(LOOK, Finding("", ("DEO Sibi",), "\u202e" + "y" * 5000))
     assert "P1" in question["body"] and len(question["body"]) < 3000
-    assert "!directive list" not in [heard.text for heard in office.script.heard]
+    heard = [heard.text for heard in office.script.heard]
+    assert not {"!directive list", "What did the Secretary mean?", "Ask the DEO"} & set(heard)
+    assert "odd" in heard and LOOK in heard
