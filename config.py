@@ -157,7 +157,8 @@ class Bot:
         dict)
     buttons: dict[str, str] = _doc(
         "Reactions that stand for commands: open a case with the message, link it to the case last "
-        "worked on, take the case.", lambda: {"open": "📁", "link": "🔗", "take": "👀"})
+        "worked on, take the case, and correct what I propose.",
+        lambda: {"open": "📁", "link": "🔗", "take": "👀", "edit": "✏️"})
     duplicate_days: int = _doc(
         "Whoever opens a case about a school that another was opened about so many days ago is "
         "asked first.", 14)
@@ -249,6 +250,26 @@ class Letterhead:
 
 
 @dataclass(frozen=True)
+class Directives:
+    """How orders are followed."""
+
+    remind: str = _doc(
+        "Where reminders and escalations go: staff (the staff room shows whom to remind), group "
+        "(to WhatsApp, quoting the order), direct (a private talk or direct chat with the holder; "
+        "the staff room where there is none), or off.", "staff")
+    language: str = _doc("Language of what goes to officials: en, ur or both.", "both")
+    templates: str = _doc("File with the words of reminders, from the folder of this file; as "
+                          "shipped when empty. See docs/directives.md.", "")
+    before_days: int = _doc("Office days before its date that an order is first spoken of; 0 for "
+                            "not before.", 1)
+    every_days: int = _doc("Office days between two reminders of one order.", 1)
+    unanswered_days: int = _doc("Office days after which an order without a date that nobody has "
+                                "answered is reminded of; 0 for never.", 3)
+    escalate_days: int = _doc("Office days after its date, and between two steps, after which the "
+                              "next post in the line of authority is told; 0 for never.", 3)
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything the house needs to know."""
 
@@ -266,6 +287,7 @@ class Config:
     directory: Directory = _doc("Posts, who holds them, and the places that they are for.",
                                 Directory)
     letter: Letterhead = _doc("Letters that `!case letter` drafts.", Letterhead)
+    directives: Directives = _doc("How orders are followed.", Directives)
     timezone: str = _doc("Time zone in which dates are shown and read.", "Asia/Karachi")
 
     @property
@@ -325,6 +347,10 @@ def from_values(
     if config.office.file:
         office = dataclasses.replace(config.office, file=str(base / config.office.file))
         config = dataclasses.replace(config, office=office)
+    if config.directives.templates:
+        following = dataclasses.replace(
+            config.directives, templates=str(base / config.directives.templates))
+        config = dataclasses.replace(config, directives=following)
     named = {name: str(base / path) for name in ("file", "gazetteer")
              if (path := getattr(config.directory, name))}
     config = dataclasses.replace(
@@ -370,6 +396,10 @@ def _problems(config: Config) -> Iterable[tuple[str, str]]:
     for key, value, choices in (("bridge.deletions", bridge.deletions, ("redact", "strike")),
                                 ("bridge.view_once", bridge.view_once, ("keep", "notice")),
                                 ("bridge.threads", bridge.threads, ("quotes", "sure")),
+                                ("directives.remind", config.directives.remind,
+                                 ("staff", "group", "direct", "off")),
+                                ("directives.language", config.directives.language,
+                                 ("en", "ur", "both")),
                                 ("bridge.join_members", bridge.join_members, ("lazily", "all"))):
         if value not in choices:
             yield key, f"must be {' or '.join(choices)}, not {value!r}"
@@ -391,8 +421,8 @@ def _problems(config: Config) -> Iterable[tuple[str, str]]:
             yield "bot.official_commands", (
                 f"must hold commands such as case status or case list (officer), not {name!r}")
     for name in bot.buttons:
-        if name not in ("open", "link", "take"):
-            yield "bot.buttons", f"may name open, link and take, not {name!r}"
+        if name not in ("open", "link", "take", "edit"):
+            yield "bot.buttons", f"may name open, link, take and edit, not {name!r}"
     if bot.digest and not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", bot.digest):
         yield "bot.digest", (f'must be a time in quotes such as "09:00", or empty, not '
                              f"{bot.digest!r}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from archive.cases import ACTIVE, Action, Actor
 from archive.db import Database, Unit
+from archive.directives import LIVE
 from archive.rows import marks
 
 
@@ -59,11 +60,13 @@ async def late(db: Database, now: int, limit: int = 20) -> list[Late]:
 
 
 async def people(db: Database) -> list[str]:
-    """Matrix ids of who holds an open case or watches one."""
+    """Matrix ids of who holds an open case or watches one, or a post with an open directive."""
     rows = await db.read(
         "SELECT holder_mxid AS mxid FROM case_file WHERE holder_mxid IS NOT NULL"
         f" AND status IN ({marks(list(ACTIVE))})"
-        " UNION SELECT value FROM case_mark WHERE kind = 'watcher' ORDER BY 1", *ACTIVE)
+        " UNION SELECT value FROM case_mark WHERE kind = 'watcher'"
+        " UNION SELECT holder_mxid FROM directive_charge WHERE holder_mxid IS NOT NULL"
+        f" AND state IN ({marks(list(LIVE))}) ORDER BY 1", *ACTIVE, *LIVE)
     return [row["mxid"] for row in rows]
 
 

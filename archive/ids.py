@@ -20,6 +20,7 @@ LID_SERVER = "lid"
 GROUP_SERVER = "g.us"
 
 _CASE_NUMBER = re.compile(r"^(?P<department>[A-Z]{2,8})-(?P<year>\d{4})-(?P<serial>\d{5,})$")
+_DIRECTIVE_NUMBER = re.compile(r"^D-(?P<year>\d{4})-(?P<serial>\d{4,})$")
 _LOCALPART = re.compile(r"(?P<lid>lid_)?(?P<user>[0-9]{3,20})")
 _JID = re.compile(
     r"(?P<user>[^@:.\s\0]+)(\.[^@:\s\0]*)?(:(?P<device>[0-9]{0,9}))?@(?P<server>[^@:\s\0]+)")
@@ -91,3 +92,14 @@ def parse_case_number(text: str) -> tuple[str, int, int] | None:
     if not match:
         return None
     return match["department"], int(match["year"]), int(match["serial"])
+
+
+def make_directive_number(year: int, serial: int) -> str:
+    """`D-2026-0113`: year of the order, serial within it."""
+    return f"D-{year:04d}-{serial:04d}"
+
+
+def parse_directive_number(text: str) -> tuple[int, int] | None:
+    """(year, serial) of a full directive number, any letter case; else None."""
+    match = _DIRECTIVE_NUMBER.match(text.strip().upper())
+    return (int(match["year"]), int(match["serial"])) if match else None

@@ -391,7 +391,97 @@ DIRECTORY = [
         PRIMARY KEY (person_id, name))""",
 ]
 
-MIGRATIONS: list[list[str | PerDialect]] = [FIRST, SENT, RECEIPTS, DESK, PLACED, DIRECTORY]
+# Directives: orders that are proposed, confirmed under a number, and followed to their end.
+ORDERS = [
+    """CREATE TABLE directive_counter (
+        year BIGINT PRIMARY KEY,
+        last BIGINT NOT NULL)""",
+    # An order as it stands. n: which of its message's; addressees, cc, reasons: JSON lists; txn_id:
+    # of the question about the proposal, NULL while it waits, '' when there was nothing to ask.
+    """CREATE TABLE directive (
+        id {serial},
+        number TEXT UNIQUE,
+        year BIGINT,
+        serial BIGINT,
+        stage TEXT NOT NULL,
+        room_id TEXT NOT NULL,
+        event_id TEXT NOT NULL,
+        n BIGINT NOT NULL,
+        record_id BIGINT,
+        giver TEXT NOT NULL,
+        giver_name TEXT NOT NULL,
+        given_at BIGINT NOT NULL,
+        said TEXT NOT NULL,
+        addressees TEXT NOT NULL,
+        action TEXT NOT NULL,
+        due_at BIGINT,
+        due_hour BIGINT NOT NULL DEFAULT 0,
+        cc TEXT NOT NULL DEFAULT '[]',
+        channel TEXT NOT NULL DEFAULT '',
+        confidence DOUBLE PRECISION NOT NULL DEFAULT 1,
+        reasons TEXT NOT NULL DEFAULT '[]',
+        case_id BIGINT REFERENCES case_file(id),
+        school TEXT NOT NULL DEFAULT '',
+        txn_id TEXT,
+        found_at BIGINT NOT NULL,
+        confirmed_at BIGINT,
+        UNIQUE (event_id, n),
+        UNIQUE (year, serial))""",
+    "CREATE INDEX directive_stage ON directive (stage, id)",
+    "CREATE INDEX directive_question ON directive (txn_id)",
+    # A post that an order charges, with who held it on that day; each answers for itself.
+    """CREATE TABLE directive_charge (
+        id {serial},
+        directive_id BIGINT NOT NULL REFERENCES directive(id),
+        post TEXT NOT NULL,
+        district TEXT NOT NULL DEFAULT '',
+        holder TEXT NOT NULL DEFAULT '',
+        holder_mxid TEXT,
+        state TEXT NOT NULL,
+        acknowledged_at BIGINT,
+        ended_at BIGINT,
+        escalated_to TEXT NOT NULL DEFAULT '',
+        words TEXT NOT NULL DEFAULT '',
+        UNIQUE (directive_id, post))""",
+    """CREATE INDEX directive_charge_live ON directive_charge (directive_id)
+        WHERE state IN ('open', 'acknowledged', 'in_progress')""",
+    # Append-only: what was done to an order, or to one post of it ('': to all).
+    """CREATE TABLE directive_action (
+        id {serial},
+        directive_id BIGINT NOT NULL REFERENCES directive(id),
+        post TEXT NOT NULL DEFAULT '',
+        kind TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        actor_name TEXT NOT NULL,
+        at BIGINT NOT NULL,
+        before_value TEXT,
+        after_value TEXT,
+        text TEXT NOT NULL DEFAULT '',
+        event_id TEXT)""",
+    "CREATE INDEX directive_action_directive ON directive_action (directive_id, id)",
+    "CREATE INDEX directive_action_kind ON directive_action (kind, at)",
+    # Messages that seem to answer an order. verdict: accepted, dismissed; NULL while nobody said.
+    """CREATE TABLE directive_answer (
+        id {serial},
+        directive_id BIGINT NOT NULL REFERENCES directive(id),
+        post TEXT NOT NULL,
+        state TEXT NOT NULL,
+        room_id TEXT NOT NULL,
+        event_id TEXT NOT NULL,
+        sender_name TEXT NOT NULL,
+        said_at BIGINT NOT NULL,
+        said TEXT NOT NULL,
+        confidence DOUBLE PRECISION NOT NULL,
+        reasons TEXT NOT NULL,
+        txn_id TEXT,
+        found_at BIGINT NOT NULL,
+        verdict TEXT,
+        UNIQUE (event_id, directive_id, post))""",
+    "CREATE INDEX directive_answer_open ON directive_answer (id) WHERE verdict IS NULL",
+]
+
+MIGRATIONS: list[list[str | PerDialect]] = [
+    FIRST, SENT, RECEIPTS, DESK, PLACED, DIRECTORY, ORDERS]
 
 
 def statements(version: int, dialect: str) -> list[str]:

@@ -23,10 +23,11 @@ class Suggestion:
     record_id: int | None = None
 
 
-async def unread(db: Database, limit: int = 200) -> tuple[int, list[SeenEvent]]:
+async def unread(db: Database, limit: int = 200, name: str = CURSOR
+                 ) -> tuple[int, list[SeenEvent]]:
     """(the cursor after them, the messages that were not looked at yet, oldest first). The first
-    time everything that is there counts as read."""
-    cursor = await settings.get(db, CURSOR)
+    time everything that is there counts as read. `name`: the setting that holds the cursor."""
+    cursor = await settings.get(db, name)
     if cursor is None:
         rows = await db.read("SELECT coalesce(max(seq), 0) AS last FROM bot_event")
         return rows[0]["last"], []

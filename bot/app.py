@@ -17,11 +17,13 @@ from archive import botbooks, settings
 from archive.botbooks import Outgoing, SeenEvent
 from archive.db import Database, Unit, open_database
 from archive.figures import SYNCED
+from archive.offices import Offices
 from bot import clock, fault, inbox
 from bot.doing import Doing
 from bot.encryption import Encryption
 from bot.late import Late
 from bot.matrix import SYNC_TIMEOUT_MS, Matrix, MatrixError
+from bot.orders import Reader
 from bot.outbox import Outbox
 from bot.recorder import Recorder
 from config import Config
@@ -63,20 +65,22 @@ async def run_with(config: Config, db: Database, now: clock.Now = clock.wall) ->
 
 
 class Bot:
-    """Its four loops: reading, doing, sending, and the clock."""
+    """Its four loops: reading, doing, sending, and the clock. `reader` finds orders in messages,
+    `offices` says who holds which post."""
 
     def __init__(self, config: Config, db: Database, matrix: Matrix,
-                 now: clock.Now = clock.wall) -> None:
+                 now: clock.Now = clock.wall, reader: Reader | None = None,
+                 offices: Offices | None = None) -> None:
         self._config = config
         self._db = db
         self._matrix = matrix
         self._rules = inbox.rules_of(config)
-        self._doing = Doing(config, db, matrix, self._rules)
+        self._doing = Doing(config, db, matrix, self._rules, offices)
         self._outbox = Outbox(db, matrix)
         self._recorder = Recorder(config, db, matrix)
         self._late = Late(db, matrix, self._rules)
         self.clock = clock.Clock(config, db, matrix, calendar.load(config), now,
-                                 self._outbox.wake)
+                                 self._outbox.wake, reader, offices)
         self._token_name = f"bot.sync_token {self._rules.user_id}"
         self._commands = asyncio.Event()
         self._caught_up = asyncio.Event()

@@ -14,7 +14,8 @@ from datetime import timedelta
 
 from archive import botbooks, duties, settings
 from archive.db import Database, Unit
-from bot import digests, proposals, render, rooms
+from archive.offices import Offices
+from bot import chasing, digests, orders, polite, proposals, render, rooms
 from bot import reminders as late_cases
 from bot import suggestions as linking
 from bot.matrix import Matrix, MatrixError
@@ -40,8 +41,11 @@ class Clock:
     calls `tick()` as often as it likes. `sent` is called when something went into the outbox."""
 
     def __init__(self, config: Config, db: Database, matrix: Matrix, calendar: OfficeCalendar,
-                 now: Now = wall, sent: Callable[[], None] = lambda: None) -> None:
-        self._voice = Voice(config, db, matrix, calendar)
+                 now: Now = wall, sent: Callable[[], None] = lambda: None,
+                 reader: orders.Reader | None = None, offices: Offices | None = None) -> None:
+        self._voice = Voice(config, db, matrix, calendar, offices)
+        self._reader = reader
+        self._templates = polite.load(config)
         self._db = db
         self._now = now
         self._sent = sent
@@ -76,16 +80,18 @@ class Clock:
             await _try(self._keep_staff_room)
             await _try(self._suggest)
             await _try(self._propose)
+            await _try(self._read_orders)
             if await botbooks.commands(self._db, 1):
                 return  # what was commanded may change what is due
             if self._voice.calendar.is_open(self._voice.local(self._now())):
-                for duty in (self._remind, self._tell_people, self._tell_rooms):
+                for duty in (self._remind, self._chase, self._tell_people, self._tell_rooms):
                     await _try(duty)
 
     async def listen(self) -> None:
-        """What was said, and may belong to a case."""
+        """What was said, and may belong to a case, or be an order."""
         async with self._turn:
             await _try(self._suggest)
+            await _try(self._read_orders)
 
     # Duties
 
@@ -109,6 +115,19 @@ class Clock:
         if (self._voice.config.bot.staff_room and self._voice.config.directory.propose
                 and room_id is not None
                 and await proposals.put(self._voice, room_id, self._now())):
+            self._sent()
+
+    async def _read_orders(self) -> None:
+        while await orders.find(self._voice, self._reader, self._now()):
+            self._sent()  # perhaps that an order was edited
+            await asyncio.sleep(0)
+        room_id = await settings.get(self._db, rooms.STAFF_ROOM)
+        if (self._voice.config.bot.staff_room and room_id is not None
+                and await orders.put(self._voice, room_id, self._now())):
+            self._sent()
+
+    async def _chase(self) -> None:
+        if await chasing.chase(self._voice, self._templates, self._now()):
             self._sent()
 
     async def _remind(self) -> None:

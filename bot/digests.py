@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
-from archive import cases, duties, settings
+from archive import cases, directives, duties, settings
 from archive.cases import ACTIVE, Case, Filter
 from archive.db import Database
 from bot import render
@@ -81,21 +81,36 @@ def first_of_week(day: date, calendar: OfficeCalendar) -> date:
 async def personal(db: Database, matrix: Matrix, request: Request, mxid: str, upto: int
                    ) -> tuple[str, str] | None:
     """What is somebody's at `request.at`, and what others did to cases they watch since their last
-    digest, up to action `upto`: (text, HTML); None when there is nothing. Cases of rooms that they
-    are not in are left out. Raises MatrixError."""
+    digest, up to action `upto`, and how many directives are with them: (text, HTML); None when
+    there is nothing. Cases of rooms that they are not in are left out. Raises MatrixError."""
+    orders = await _directives(db, request, "with you", mxid=mxid)
     rooms = tuple([room for room in await duties.rooms_of(db, mxid)
                    if await matrix.is_joined(room, mxid)])
     if not rooms:
-        return None
+        return _written(f"Your directives · {_day(request)}", orders, [], "", request) \
+            if orders else None
     sections = await _held(db, request, Filter(room_ids=rooms, states=ACTIVE, holder_mxid=mxid))
     after = int(await settings.get(db, mark_setting(mxid), "0") or 0)
     sections.append(await _watched(db, request, mxid, rooms, after, upto))
     shown = [section for section in sections if section.rows]
-    if not shown:
+    if not shown and not orders:
         return None
     prefix = request.prefix
     foot = f"{prefix}digest off ends this, {prefix}digest 10:00 moves it."
-    return _written(f"Your cases · {_day(request)}", "", shown, foot, request)
+    return _written(f"Your cases · {_day(request)}", orders, shown, foot, request)
+
+
+async def _directives(db: Database, request: Request, where: str, rooms: tuple[str, ...] = (),
+                      mxid: str = "") -> str:
+    """`Directives of this room: 5 open, 2 overdue. !directive list shows them.`, "" for none."""
+    proposed, live, late = await directives.counts(db, request.at, rooms, mxid)
+    counted = [] if mxid or not proposed else [f"{proposed} proposed"]
+    if not live and not counted:
+        return ""
+    counted += [f"{live} open", f"{late} overdue"]
+    which = " mine" if mxid else ""
+    return (f"Directives {where}: {', '.join(counted)}. {request.prefix}directive list{which} "
+            "shows them.")
 
 
 async def _held(db: Database, request: Request, held: Filter) -> list[Section]:
@@ -150,7 +165,8 @@ async def weekly(db: Database, request: Request, since_ms: int) -> tuple[str, st
     late, overdue = await cases.listing(
         db, replace(here, overdue_at=request.at, order="due"), SHOWN)
     oldest, total = await cases.listing(db, replace(here, order="oldest"), 3)
-    if not (opened or closed or total):
+    orders = await _directives(db, request, "of this room", (request.room_id,))
+    if not (opened or closed or total or orders):
         return None
     sections = [
         replace(_section("Overdue", [(c, f"{_with(c)}, {lateness(c.due_at, request)}")
@@ -161,7 +177,7 @@ async def weekly(db: Database, request: Request, since_ms: int) -> tuple[str, st
                             for c in closed]),
     ]
     head = (f"Since {_moment(since_ms, request)}: {opened} opened, {len(closed)} closed. "
-            f"Now {total} open, {overdue} overdue.")
+            f"Now {total} open, {overdue} overdue.{f' {orders}' * bool(orders)}")
     holders = await duties.by_holder(db, request.room_id)
     named = [f"{render.isolate(holder) or 'nobody'} {count}" for holder, count in holders[:SHOWN]]
     more = len(holders) - len(named)

@@ -16,6 +16,7 @@ from archive import audit, botbooks, cases, casework, questions
 from archive.botbooks import Outgoing, SeenEvent
 from archive.cases import Actor, Case
 from archive.db import Database, Unit
+from archive.offices import Offices
 from archive.questions import Option, Question
 from bot import buttons, fault, inbox, parse, render, roles, voice
 from bot.commands.base import (
@@ -70,12 +71,13 @@ class _Order:
 class Doing:
     """Does what stands in the books as new, one event at a time."""
 
-    def __init__(self, config: Config, db: Database, matrix: Matrix, rules: inbox.Rules) -> None:
+    def __init__(self, config: Config, db: Database, matrix: Matrix, rules: inbox.Rules,
+                 offices: Offices | None = None) -> None:
         self._config = config
         self._db = db
         self._matrix = matrix
         self._rules = rules
-        self._tools = Tools(config, db, matrix)
+        self._tools = Tools(config, db, matrix, offices)
         self._zone = ZoneInfo(config.timezone)
         self._calendar = calendar.load(config)
 

@@ -14,6 +14,7 @@ from nlp import words as texts
 FAMILIES: dict[str, tuple[str, ...]] = {
     "case": ("cases", "file", "کیس", "معاملہ"),
     "thread": ("threads", "دھاگہ"),
+    "directive": ("directives", "order", "orders", "حکم", "ہدایت", "ہدایات"),
     "help": ("commands", "مدد"),
     "search": ("find", "تلاش"),
     "who": ("whois", "کون"),
@@ -32,7 +33,7 @@ _AFTER_NUMBER = frozenset(("is", "کو", "کا", "کی", "کے", "پر", "میں
 _LIGHT = frozenset(("کرو", "کریں", "کر", "کردو", "کردیں", "کیجیے", "کیجئے", "دو", "دیں", "دیجیے"))
 
 _NUMBER = re.compile(r"(?:#|no\.?|نمبر)?\s*(\d{1,9})[.:,،]?")
-_FULL = re.compile(r"#?([A-Z]{2,8})-(\d{4})-(\d{1,9})[.:,،]?")
+_FULL = re.compile(r"#?([A-Z]{1,8})-(\d{4})-(\d{1,9})[.:,،]?")
 _POINTS = ".,:;!?،۔؟"
 _DASH = re.compile(r"^[-–—:=,،]+\s+")  # `42 - DEO called`
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "'": "'", "‘": "’"}

@@ -10,7 +10,7 @@ import logging
 from typing import Any
 
 from archive import settings
-from archive.db import Unit
+from archive.db import Database, Unit
 from bot.matrix import MatrixError
 from bot.voice import Voice
 
@@ -27,6 +27,13 @@ _STAFF_TOPIC = ("Staff only; nothing of it goes to WhatsApp. I ask here which me
 def direct_setting(mxid: str) -> str:
     """The setting that holds the room of the private talk with somebody."""
     return f"bot.direct {mxid}"
+
+
+async def own(db: Database) -> frozenset[str]:
+    """The rooms that the bot made: the staff room and the private talks. No group speaks there."""
+    talks = await settings.named(db, direct_setting(""))
+    staff = await settings.get(db, STAFF_ROOM)
+    return frozenset((*talks.values(), *([staff] if staff else [])))
 
 
 def _invited_setting(mxid: str) -> str:

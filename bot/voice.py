@@ -10,6 +10,7 @@ from archive import botbooks, questions
 from archive.botbooks import Outgoing
 from archive.cases import Actor
 from archive.db import Database, Unit
+from archive.offices import Offices
 from archive.questions import Option, Question
 from bot import inbox, render
 from bot.commands.base import Request, Tools
@@ -23,13 +24,13 @@ class Voice:
     """What those who speak unasked share: configuration, archive, homeserver and calendar."""
 
     def __init__(self, config: Config, db: Database, matrix: Matrix,
-                 calendar: OfficeCalendar) -> None:
+                 calendar: OfficeCalendar, offices: Offices | None = None) -> None:
         self.config = config
         self.db = db
         self.matrix = matrix
         self.calendar = calendar
         self.zone = ZoneInfo(config.timezone)
-        self.tools = Tools(config, db, matrix)
+        self.tools = Tools(config, db, matrix, offices)
         self.rules = inbox.rules_of(config)
 
     def request(self, room_id: str, at: int) -> Request:

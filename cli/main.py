@@ -27,6 +27,7 @@ COMMANDS: dict[str, Command] = {
     "check": Command("cli.check", "look at the configuration and at everything it names"),
     "run": Command("cli.run", "run the bridge, the bot and the archive pages"),
     "status": Command("cli.status", "how much waits to be carried, and what is stuck"),
+    "directives": Command("cli.directives", "the compliance report, as a table, XLSX or PDF"),
     "directory": Command("cli.directory", "posts and who holds them: take a file in, give one out"),
     "search": Command("cli.search", "search the record"),
     "eval": Command("cli.eval", "how well messages are read, on a folder of labelled chats"),

@@ -14,7 +14,19 @@ from aiohttp import ClientSession, web
 from archive.db import ArchiveError, Database, open_database
 from archive.media import MediaStore
 from config import Config, ConfigError
-from web import audit, cases, files, filters, groups, metrics, people, search, signin, status
+from web import (
+    audit,
+    cases,
+    directives,
+    files,
+    filters,
+    groups,
+    metrics,
+    people,
+    search,
+    signin,
+    status,
+)
 from web.sessions import FormTokens, Sessions, Throttle
 from web.site import SESSION, SITE, PageError, Site, render
 
@@ -39,6 +51,10 @@ ROUTES = [
     web.get("/cases", cases.listing),
     web.get("/cases/{number}.{format:pdf|docx|json}", cases.export),
     web.get("/cases/{number}", cases.docket),
+    web.get("/directives", directives.listing),
+    web.get("/directives/report", directives.report),
+    web.get("/directives/report.{format:xlsx|pdf}", directives.export),
+    web.get("/directives/{number}", directives.one),
     web.get("/status", status.status),
     web.get("/audit", audit.trail),
     web.get("/media/{sha256}", files.media),

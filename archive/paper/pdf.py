@@ -6,12 +6,14 @@ import base64
 import subprocess
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import jinja2
 from markupsafe import Markup, escape
 
-from archive import wording
-from archive.paper import words
+from archive import compliance, wording
+from archive.compliance import Report
+from archive.paper import chart, words
 from archive.paper.casefile import CaseFile
 from archive.paper.letter import Letter
 
@@ -39,6 +41,15 @@ def docket(file: CaseFile, pictures: dict[str, bytes]) -> bytes:
 def letter(draft: Letter) -> bytes:
     """A draft letter. Call it through asyncio.to_thread. Raises PaperError."""
     return _print("letter.html", "", {"letter": draft})
+
+
+def report(found: Report, zone: ZoneInfo) -> bytes:
+    """A compliance report with its chart. Call it through asyncio.to_thread. Raises PaperError."""
+    return _print("report.html", zone.key, {
+        "report": found, "title": words.name(compliance.title(found)),
+        "printed": words.moment(found.at, zone), "columns": compliance.COLUMNS,
+        "cell": compliance.cell, "legend": Markup(chart.legend()),
+        "bars": [(line, Markup(bar)) for line, bar in chart.bars(found.lines)]})
 
 
 def _print(template: str, zone: str, values: dict[str, Any]) -> bytes:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from archive import gazetteer_file
 from archive.cases import Actor, Case, Docket
 from archive.db import Database, Unit
+from archive.offices import Directory, Offices
 from bot.matrix import Matrix
 from config import Config
 from nlp.calendar import OfficeCalendar
@@ -96,6 +98,13 @@ class Tools:
     config: Config
     db: Database
     matrix: Matrix
+    offices: Offices | None = None
+
+    def offices_of(self) -> Offices:
+        """Who holds which post: the department's directory, or a given one. Raises
+        GazetteerError when its file is wrong."""
+        return self.offices or Directory(
+            self.db, gazetteer_file.load(self.config.directory.gazetteer))
 
 
 @dataclass(frozen=True)

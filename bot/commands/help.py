@@ -30,7 +30,8 @@ class HelpPage:
 
 
 BUTTONS = {"open": "opens a case with the message", "link": "puts the message on the file of the "
-           "case that you last worked on", "take": "on a case's card: the case is yours"}
+           "case that you last worked on", "take": "on a case's card: the case is yours",
+           "edit": "on what I propose: gives you the command to correct it"}
 
 
 class Help:

@@ -170,11 +170,12 @@ class Hands:
 
 
 @contextlib.asynccontextmanager
-async def ticking_bot(config: Config, now: Hands) -> AsyncIterator[app.Bot]:
-    """The bot, in this process, with a clock of the test's: `await bot.clock.tick()`."""
+async def ticking_bot(config: Config, now: Hands, **more: Any) -> AsyncIterator[app.Bot]:
+    """The bot, in this process, with a clock of the test's: `await bot.clock.tick()`. `more`: a
+    reader and offices of the test's own."""
     db = await open_database(config.database_url)
     matrix = Matrix(config.homeserver.url, config.user_id(config.bot.user), config.bot.as_token)
-    bot = app.Bot(config, db, matrix, now)
+    bot = app.Bot(config, db, matrix, now, **more)
     try:
         async with serving(bot):
             yield bot

@@ -29,7 +29,7 @@ HOSTILE = (
 PLACES = ("", "number", "reply", "thread")
 ROUGH = {"case letter": 4, "case export": 4}  # printing takes a while: so many of HOSTILE
 ALLOWED = {"p", "strong", "em", "a", "br", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th",
-           "td", "code", "blockquote", "h4"}
+           "td", "code", "blockquote", "h4", "pre"}
 
 
 class Markup(HTMLParser):
