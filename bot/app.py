@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
+from zoneinfo import ZoneInfo
 
 from archive import botbooks, settings
 from archive.botbooks import Outgoing, SeenEvent
@@ -24,6 +25,7 @@ from bot.late import Late
 from bot.matrix import SYNC_TIMEOUT_MS, Matrix, MatrixError
 from bot.outbox import Outbox
 from bot.recorder import Recorder
+from bot.registers import Reader, Registers
 from config import Config
 from nlp import calendar
 
@@ -63,10 +65,10 @@ async def run_with(config: Config, db: Database, now: clock.Now = clock.wall) ->
 
 
 class Bot:
-    """Its four loops: reading, doing, sending, and the clock."""
+    """Its loops: reading, doing, sending, the record, the registers, and the clock."""
 
     def __init__(self, config: Config, db: Database, matrix: Matrix,
-                 now: clock.Now = clock.wall) -> None:
+                 now: clock.Now = clock.wall, reports: Reader | None = None) -> None:
         self._config = config
         self._db = db
         self._matrix = matrix
@@ -74,6 +76,7 @@ class Bot:
         self._doing = Doing(config, db, matrix, self._rules)
         self._outbox = Outbox(db, matrix)
         self._recorder = Recorder(config, db, matrix)
+        self._registers = Registers(db, ZoneInfo(config.timezone), reports)
         self._late = Late(db, matrix, self._rules)
         self.clock = clock.Clock(config, db, matrix, calendar.load(config), now,
                                  self._outbox.wake)
@@ -91,6 +94,8 @@ class Bot:
                 tasks.create_task(_again_and_again("answers", self._send), name="bot answers")
                 tasks.create_task(_again_and_again("record", self._recorder.run),
                                   name="bot record")
+                tasks.create_task(_again_and_again("registers", self._registers.run),
+                                  name="bot registers")
                 tasks.create_task(_again_and_again("clock", self._tick), name="bot clock")
         except* BotError as group:
             raise group.exceptions[0] from None
@@ -151,6 +156,7 @@ class Bot:
                 await self._db.write(_all(*records, heard, self._late.unit(late), botbooks.record(
                     self._token_name, batch.token, events, joins, echoes)))
                 self._recorder.wake()
+                self._registers.wake()
             else:
                 await self._db.write(heard)
             fault.reach("sync-stored")

@@ -217,7 +217,8 @@ class Doing:
         if command.preview and not request.confirmed:
             words = await command.preview(self._tools, request, arguments)
             own = order.words.strip().removeprefix(request.prefix)
-            return _said([_confirmation(words, own)], "asked")
+            if words:
+                return _said([_confirmation(words, own)], "asked")
         effect = await command.do(self._tools, request, arguments)
         return _rendered(command, effect, request)
 

@@ -114,7 +114,7 @@ def read(event: Event, chat_id: int, sender: Sender | None, names: Names, now: i
     if history:
         detail["history"] = True
     shown = _new_content(content) if kind == "edit" else content
-    file = _file(event, shown)
+    file = file_of(shown)
     at = event.get("origin_server_ts")
     theirs = names.is_theirs(event["sender"]) or _PUPPETED in content
     file_kind = kind if kind != "edit" else _KINDS.get(str(shown.get("msgtype")), "")
@@ -261,7 +261,7 @@ def _new_content(content: Event) -> Event:
     return new if isinstance(new, dict) else {}
 
 
-def _file(event: Event, content: Event) -> File | None:
+def file_of(content: Event) -> File | None:
     """Where the file is that an event brings."""
     info = content.get("info")
     mime = str((info if isinstance(info, dict) else {}).get("mimetype") or "")

@@ -162,7 +162,8 @@ class Command:
     `parse(call, request)` checks and gives the arguments (raises Mistake or Unclear); `do(tools,
     request, arguments)` reads what it needs and gives the unit that has the effect, which runs in
     one transaction with the answers; `render(facts, request)` is pure: the unit's result in words.
-    `preview(tools, request, arguments)` says what would happen; then it waits for a yes.
+    `preview(tools, request, arguments)` says what would happen; then it waits for a yes. "": it
+    need not.
     """
 
     name: str  # "case note"
