@@ -74,12 +74,26 @@ class Taking:
                 f"{self.changed} changed, {self.same} as before")
 
 
+# What is known: the list, and what only visits name.
+_KNOWN = f"""(SELECT {_COLUMNS}, words FROM school UNION ALL
+    SELECT v.bemis, v.school_name, v.district, '', '', '', CAST(NULL AS DOUBLE PRECISION),
+    CAST(NULL AS DOUBLE PRECISION), CAST(NULL AS BIGINT), v.words FROM visit v WHERE v.id IN
+    (SELECT max(w.id) FROM visit w WHERE w.bemis IS NOT NULL AND w.state = 'told' GROUP BY w.bemis)
+    AND NOT EXISTS (SELECT 1 FROM school s WHERE s.bemis = v.bemis)) known"""
+
+
 # One school
 
 
 async def get(db: Database, bemis: str) -> School | None:
     """The school with this code, if the list has it."""
     rows = await db.read(f"SELECT {_COLUMNS} FROM school WHERE bemis = ?", bemis)
+    return _school(rows[0]) if rows else None
+
+
+async def known(db: Database, bemis: str) -> School | None:
+    """The same, or as visits name it that the list does not have."""
+    rows = await db.read(f"SELECT {_COLUMNS} FROM {_KNOWN} WHERE bemis = ?", bemis)
     return _school(rows[0]) if rows else None
 
 
@@ -102,12 +116,12 @@ def near_codes(code: str) -> list[str]:
 
 
 async def near_code(db: Database, code: str) -> list[School]:
-    """The listed schools whose codes are a typing mistake away, the likelier mistakes first."""
+    """The schools whose codes are a typing mistake away, the likelier mistakes first."""
     codes = near_codes(code)
     if not codes:
         return []
     rows = await db.read(
-        f"SELECT {_COLUMNS} FROM school WHERE bemis IN ({marks(codes)})", *codes)
+        f"SELECT {_COLUMNS} FROM {_KNOWN} WHERE bemis IN ({marks(codes)})", *codes)
     found = sorted(map(_school, rows), key=lambda school: codes.index(school.bemis))
     return found[:NEAREST]
 
@@ -118,7 +132,7 @@ async def named(db: Database, name: str) -> list[School]:
     if not wanted:
         return []
     rows = await db.read(
-        f"SELECT {_COLUMNS} FROM school WHERE words = ? OR ? LIKE words || ' %' ORDER BY bemis",
+        f"SELECT {_COLUMNS} FROM {_KNOWN} WHERE words = ? OR ? LIKE words || ' %' ORDER BY bemis",
         " ".join(wanted), " ".join(wanted))
     schools = list(map(_school, rows))
     exact = [s for s in schools if fold.tokens(s.name) == wanted]
@@ -129,7 +143,7 @@ async def near_name(db: Database, name: str) -> list[School]:
     """The schools whose names are most like this one, the best first; those of a district that
     is named come before others. It looks at every name: a hundredth of a second a thousand."""
     wanted = " ".join(fold.tokens(name))
-    rows = await db.read("SELECT bemis, words, district FROM school")
+    rows = await db.read(f"SELECT bemis, words, district FROM {_KNOWN}")
     scored = []
     match = difflib.SequenceMatcher(None, b=wanted)  # b is what is prepared once
     for row in rows:
@@ -147,7 +161,7 @@ async def near_name(db: Database, name: str) -> list[School]:
     if not codes:
         return []
     rows = await db.read(
-        f"SELECT {_COLUMNS} FROM school WHERE bemis IN ({marks(codes)})", *codes)
+        f"SELECT {_COLUMNS} FROM {_KNOWN} WHERE bemis IN ({marks(codes)})", *codes)
     return sorted(map(_school, rows), key=lambda school: codes.index(school.bemis))
 
 

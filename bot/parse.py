@@ -15,6 +15,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "thread": ("threads", "دھاگہ"),
     "help": ("commands", "مدد"),
     "search": ("find", "تلاش"),
+    "school": ("schools", "bemis", "سکول", "اسکول", "بیمس"),
+    "notification": ("notifications", "notif", "نوٹیفکیشن", "نوٹیفیکیشن", "اعلامیہ", "اعلامیے"),
     "digest": ("digests", "summary", "خلاصہ"),
 }
 NAMED = 12  # commands that an answer to an unknown one names
@@ -49,9 +51,12 @@ def parse(body: str, prefix: str, commands: Sequence[Command]) -> Call:
     if kind is None:
         raise _unknown(first, after, prefix, commands)
     of_family = [command for command in commands if command.name.split()[0] == kind]
-    if len(of_family) == 1 and of_family[0].name == kind:
+    whole = next((command for command in of_family if command.name == kind), None)
+    if whole is not None:
+        verb, rest = _word(after)
+        other = _verb(verb, [command for command in of_family if command is not whole])
         # a search keeps its quotes: they mean a phrase
-        return Call(of_family[0], None, after.strip())
+        return Call(other, None, _unquote(rest)) if other else Call(whole, None, after.strip())
     return _two_words(kind, after, prefix, of_family)
 
 

@@ -24,3 +24,11 @@ def _spellings() -> Iterator[tuple[str, str]]:
 def districts(words: list[fold.Word], text: str) -> list[Found]:
     """The districts that a text names, itself or by a town in it. `words` is fold.words(text)."""
     return list(_phrases().find(words, text))
+
+
+def canonical(text: str) -> str | None:
+    """The district that a text names and nothing else; None when it names none, or more."""
+    words = fold.words(text)
+    found = districts(words, text.title() if text.isascii() else text)
+    return found[0].name if len(found) == 1 and (found[0].start, found[0].end) == (
+        0, len(words)) else None

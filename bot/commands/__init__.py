@@ -8,8 +8,10 @@ from bot.commands.help import help_command
 from bot.commands.letters import LETTER_COMMANDS
 from bot.commands.lists import LIST_COMMANDS
 from bot.commands.marking import MARKING_COMMANDS
+from bot.commands.notifications import NOTIFICATION_COMMANDS
 from bot.commands.opening import OPENING_COMMANDS
 from bot.commands.papers import PAPER_COMMANDS
+from bot.commands.schools import SCHOOL_COMMANDS
 from bot.commands.search import SEARCH_COMMANDS
 from bot.commands.threads import THREAD_COMMANDS
 from bot.commands.work import WORK_COMMANDS
@@ -17,5 +19,5 @@ from bot.commands.work import WORK_COMMANDS
 COMMANDS: list[Command] = [
     *OPENING_COMMANDS[:1], *LIST_COMMANDS, *WORK_COMMANDS, *PAPER_COMMANDS, *MARKING_COMMANDS,
     *OPENING_COMMANDS[1:], *LETTER_COMMANDS, *THREAD_COMMANDS, *SEARCH_COMMANDS,
-    *DIGEST_COMMANDS]
+    *SCHOOL_COMMANDS, *NOTIFICATION_COMMANDS, *DIGEST_COMMANDS]
 COMMANDS.insert(0, help_command(COMMANDS))

@@ -91,5 +91,6 @@ class Help:
 def help_command(commands: list[Command]) -> Command:
     """The command that explains `commands`."""
     page = Help(commands)
-    return Command("help", "[case|search|digest]", "Shows this; with a word, more about it.", (),
-                   page.parse, page.do, page.render, examples=("help case",))
+    return Command("help", "[case|search|school|notification|digest]",
+                   "Shows this; with a word, more about it.", (), page.parse, page.do, page.render,
+                   examples=("help case",))

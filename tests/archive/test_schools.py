@@ -53,7 +53,8 @@ def test_a_list_as_offices_keep_it() -> None:
 
 
 def test_headings_in_urdu_semicolons_and_what_spreadsheets_do() -> None:
-    found = read('بیمس کوڈ;سکول کا نام;ضلع;تحصیل\r\n="٠٧٠٨٦";گورنمنٹ پرائمری سکول تلی;Kech;تربت\r\n')
+    found = read("بیمس کوڈ;سکول کا نام;ضلع;تحصیل\r\n"
+                 '="٠٧٠٨٦";گورنمنٹ پرائمری سکول تلی;Kech;تربت\r\n')
     assert found.schools == (School("07086", "گورنمنٹ پرائمری سکول تلی", "Kech", "تربت"),)
     assert read("code,name\n'07086.0,=cmd()\n").schools[0].name == "=cmd()"
     assert b"'=cmd()" in schools_file.write([School("07086", "=cmd()")])
