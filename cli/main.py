@@ -28,6 +28,7 @@ COMMANDS: dict[str, Command] = {
     "run": Command("cli.run", "run the bridge, the bot and the archive pages"),
     "status": Command("cli.status", "how much waits to be carried, and what is stuck"),
     "search": Command("cli.search", "search the record"),
+    "schools": Command("cli.schools", "the list of schools: take a file in, give one out"),
     "eval": Command("cli.eval", "how well messages are read, on a folder of labelled chats"),
     "demo": Command("cli.demo", "the whole house on this machine, with a WhatsApp of its own"),
     "emulator": Command("cli.emulator", "a WhatsApp on this machine, alone"),
