@@ -176,15 +176,16 @@ def settle(visit_id: int) -> Unit[None]:
         (visit_id,))
     told = [part for part in parts if part["kind"] == "report"]
     named = [part for part in parts if part["kind"] in TOLD]
-    if not parts:  # all went to another visit
-        yield "DELETE FROM visit WHERE id = ?", (visit_id,)
-        return
     state = "told" if told else "named" if named else "deleted"
     if state == "named" and (yield from _was_told(visit_id)):
         state = "deleted"
     if state == "deleted":  # it stays readable as it was last told
         parts = yield from _last_told(visit_id)
         told = named = parts
+    if not parts:  # all went to another visit, or are read now as telling of none
+        yield "DELETE FROM visit_part WHERE visit_id = ?", (visit_id,)
+        yield "DELETE FROM visit WHERE id = ?", (visit_id,)
+        return
     first = parts[0]
     school = _together(list(map(named_of, named)))
     bemis, by_name = school.bemis, False

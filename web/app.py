@@ -14,7 +14,20 @@ from aiohttp import ClientSession, web
 from archive.db import ArchiveError, Database, open_database
 from archive.media import MediaStore
 from config import Config, ConfigError
-from web import audit, cases, files, filters, groups, metrics, people, search, signin, status
+from web import (
+    audit,
+    cases,
+    files,
+    filters,
+    groups,
+    metrics,
+    notifications,
+    people,
+    schools,
+    search,
+    signin,
+    status,
+)
 from web.sessions import FormTokens, Sessions, Throttle
 from web.site import SESSION, SITE, PageError, Site, render
 
@@ -39,6 +52,13 @@ ROUTES = [
     web.get("/cases", cases.listing),
     web.get("/cases/{number}.{format:pdf|docx|json}", cases.export),
     web.get("/cases/{number}", cases.docket),
+    web.get("/schools", schools.listing),
+    web.get("/schools/map", schools.school_map),
+    web.get("/schools/{bemis:[0-9]{1,9}}.csv", schools.visits_file),
+    web.get("/schools/{bemis:[0-9]{1,9}}", schools.school),
+    web.get("/schools/visits", schools.visit_list),
+    web.get("/schools/visits.csv", schools.visits_file),
+    web.get("/notifications", notifications.listing),
     web.get("/status", status.status),
     web.get("/audit", audit.trail),
     web.get("/media/{sha256}", files.media),

@@ -199,6 +199,9 @@ async def test_a_better_reader_reads_the_record_again(group: Group) -> None:
     assert (await visits.listing(group.db, visits.Filter(), 9))[1] == 0
     assert await notifications.known(group.db, paper)
     assert len(await group.visits()) == 1
+    group.registers = Registers(group.db, ZONE)  # and one that reads nothing takes it for none
+    assert await group.visits() == []
+    assert await group.db.read("SELECT 1 FROM visit_part") == []
 
 
 async def test_an_odd_message_holds_up_no_other(group: Group, caplog) -> None:
