@@ -116,7 +116,8 @@ def make_app(config: Config, db: Database, http: ClientSession) -> web.Applicati
     except (KeyError, ValueError, OSError):
         raise ConfigError(f"timezone: {config.timezone!r} is not a time zone; write one like "
                           "Asia/Karachi") from None
-    css = (Path(__file__).parent / "static" / "style.css").read_bytes()
+    static = Path(__file__).parent / "static"
+    css = b"".join((static / name).read_bytes() for name in ("style.css", "registers.css"))
     app = web.Application(middlewares=[explain, guard], client_max_size=MAX_FORM)
     app[SITE] = Site(
         config=config, db=db, zone=zone, http=http,
