@@ -1,6 +1,8 @@
 """Schools: the list, the map, a school's own page; and visits as a table and as a file."""
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import hdrs, web
 
 from archive import cases, pages, schools, visits
@@ -35,7 +37,8 @@ async def school_map(request: web.Request) -> web.StreamResponse:
     site, wanted = request.app[SITE], _wanted(request)
     lines, total = await schools.listing(site.db, wanted, MOST)
     placed = [line for line in lines if line.school.latitude is not None]
-    return render(request, "school_map.html", plot=plot(placed), total=total, placed=len(placed),
+    drawn = await asyncio.to_thread(plot, placed)
+    return render(request, "school_map.html", plot=drawn, total=total, placed=len(placed),
                   **await _form(request, wanted))
 
 
