@@ -11,9 +11,9 @@ from urllib.parse import quote
 import pytest
 from aiohttp import ClientSession
 
-from archive import directory, messages, schools, visiting
+from archive import directory, messages, schools, unread, visiting
 from archive.cases import Actor
-from archive.db import Database, open_database
+from archive.db import Database, Unit, open_database
 from archive.model import NewRecord, Sender
 from archive.schools import School
 from archive.visiting import Told
@@ -48,21 +48,28 @@ class SchoolDesk:
     async def ask(self, command: str, **where: Any) -> dict[str, Any]:
         return await self.staff.ask(self.desk.room_id, command, **where)
 
-    async def record(self, name: str, at: int, text: str = "", kind: str = "text", **more: Any
+    async def record(self, name: str, at: int, text: str = "", kind: str = "text",
+                     told: tuple[str, Figures, Named] | None = None, **more: Any
                      ) -> tuple[int, str]:
-        """A message of the group and the event that shows it."""
+        """A message of the group and the event that shows it. `told`: what it tells of a visit,
+        read already."""
         event = await self.staff.say(self.desk.room_id, text or "[picture]")
-        record_id, _ = await self.db.write(messages.add(NewRecord(
-            self.chat_id, kind, "whatsapp", name, SAJJAD, at, at + 100, text, **more)))
-        await self.db.write(messages.link_event(event, self.desk.room_id, record_id))
-        return record_id, event
+
+        def unit() -> Unit[int]:
+            record_id, _ = yield from messages.add(NewRecord(
+                self.chat_id, kind, "whatsapp", name, SAJJAD, at, at + 100, text, **more))
+            yield from messages.link_event(event, self.desk.room_id, record_id)
+            if told:
+                yield from visiting.note([Told(record_id, record_id, *told)])
+                yield from unread.done([record_id])
+            return record_id
+        return await self.db.write(unit()), event
 
     async def visit(self, name: str, at: int, figures: Figures, bemis: str = "07086",
                     kind: str = "report") -> str:
-        record_id, event = await self.record(
-            name, at, kind="text" if kind == "report" else "image")
         named = Named("GBPS Thangao Hara", bemis) if kind == "report" else Named()
-        await self.db.write(visiting.note([Told(record_id, record_id, kind, figures, named)]))
+        _, event = await self.record(name, at, kind="text" if kind == "report" else "image",
+                                     told=(kind, figures, named))
         return event
 
 
