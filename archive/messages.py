@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archive import clean, directory, ids, rows, search
+from archive import clean, directory, ids, rows, search, unread
 from archive.db import ArchiveError, Database, Row, Unit
 from archive.model import MESSAGE_KINDS, ORIGINS, RECORD_KINDS, NewRecord, Record
 
@@ -42,6 +42,8 @@ def add(new: NewRecord, media: str | None = None) -> Unit[tuple[int, bool]]:
     if new.kind in _INDEXED_KINDS:
         text = search.searched_text(clean.text(new.text), new.media_name)
         yield from search.index(record_id, text, edit=new.kind == "edit")
+    if new.kind in unread.KINDS and not new.internal:
+        yield from unread.put(record_id)
     yield from _reach_waiting(clean.text(new.source_id), record_id, root_id)
     return record_id, True
 

@@ -480,8 +480,100 @@ ORDERS = [
     "CREATE INDEX directive_answer_open ON directive_answer (id) WHERE verdict IS NULL",
 ]
 
+# Schools, and what the record tells of them. What was not read yet stands in unread_record: ids are
+# ordered by time, not by arrival, so no cursor over them would see what came late or was imported.
+SCHOOLS = [
+    "CREATE TABLE unread_record (record_id BIGINT PRIMARY KEY)",
+    """INSERT INTO unread_record (record_id) SELECT id FROM record WHERE internal = 0
+        AND kind IN ('text', 'image', 'video', 'document', 'edit', 'deletion')""",
+    # words: the folded name, for finding
+    """CREATE TABLE school (
+        bemis TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        district TEXT NOT NULL DEFAULT '',
+        tehsil TEXT NOT NULL DEFAULT '',
+        level TEXT NOT NULL DEFAULT '',
+        gender TEXT NOT NULL DEFAULT '',
+        latitude DOUBLE PRECISION,
+        longitude DOUBLE PRECISION,
+        teachers_sanctioned BIGINT,
+        words TEXT NOT NULL)""",
+    "CREATE INDEX school_words ON school (words)",
+    "CREATE INDEX school_district ON school (district, name)",
+    # Append-only: what a file changed. The values are JSON; before_value NULL: it was new.
+    """CREATE TABLE school_change (
+        id {serial},
+        bemis TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        actor_name TEXT NOT NULL,
+        at BIGINT NOT NULL,
+        before_value TEXT,
+        after_value TEXT NOT NULL)""",
+    "CREATE INDEX school_change_school ON school_change (bemis, id)",
+    # A visit as its parts together tell it. state: named (a school was named, nothing told yet),
+    # told, deleted (every part was taken back). by_name: the code was found by the name.
+    """CREATE TABLE visit (
+        id {serial},
+        chat_id BIGINT NOT NULL REFERENCES chat(id),
+        record_id BIGINT NOT NULL REFERENCES record(id),
+        state TEXT NOT NULL,
+        bemis TEXT,
+        by_name BIGINT NOT NULL DEFAULT 0,
+        school_name TEXT NOT NULL DEFAULT '',
+        district TEXT NOT NULL DEFAULT '',
+        words TEXT NOT NULL DEFAULT '',
+        visited_at BIGINT NOT NULL,
+        received_at BIGINT NOT NULL,
+        open BIGINT,
+        teachers_sanctioned BIGINT,
+        teachers_present BIGINT,
+        absent_teachers TEXT NOT NULL DEFAULT '[]',
+        students_enrolled BIGINT,
+        students_present BIGINT,
+        missing TEXT NOT NULL DEFAULT '[]',
+        building TEXT)""",
+    "CREATE INDEX visit_school ON visit (bemis, visited_at)",
+    "CREATE INDEX visit_at ON visit (visited_at)",
+    "CREATE INDEX visit_words ON visit (words)",
+    # One row a version of a message: version_id is the message's own id, an edit's or a deletion's.
+    # kind: report, name (only names the school), picture, nothing (an edit after which it reports
+    # nothing), deleted.
+    """CREATE TABLE visit_part (
+        record_id BIGINT NOT NULL REFERENCES record(id),
+        version_id BIGINT NOT NULL REFERENCES record(id),
+        visit_id BIGINT NOT NULL REFERENCES visit(id),
+        kind TEXT NOT NULL,
+        corrects BIGINT NOT NULL DEFAULT 0,
+        bemis TEXT,
+        school_name TEXT NOT NULL DEFAULT '',
+        district TEXT NOT NULL DEFAULT '',
+        open BIGINT,
+        teachers_sanctioned BIGINT,
+        teachers_present BIGINT,
+        absent_teachers TEXT NOT NULL DEFAULT '[]',
+        students_enrolled BIGINT,
+        students_present BIGINT,
+        missing TEXT NOT NULL DEFAULT '[]',
+        building TEXT,
+        PRIMARY KEY (record_id, version_id))""",
+    "CREATE INDEX visit_part_visit ON visit_part (visit_id, record_id)",
+    # What was announced as a notification, letter …; one row a version, newest counts. kind '': it
+    # is none any more. day: as an ISO text, where one is told.
+    """CREATE TABLE notification (
+        record_id BIGINT NOT NULL REFERENCES record(id),
+        version_id BIGINT NOT NULL REFERENCES record(id),
+        newest BIGINT NOT NULL DEFAULT 1,
+        kind TEXT NOT NULL,
+        number TEXT NOT NULL DEFAULT '',
+        day TEXT NOT NULL DEFAULT '',
+        subject TEXT NOT NULL DEFAULT '',
+        words TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY (record_id, version_id))""",
+    "CREATE INDEX notification_newest ON notification (record_id) WHERE newest = 1",
+]
+
 MIGRATIONS: list[list[str | PerDialect]] = [
-    FIRST, SENT, RECEIPTS, DESK, PLACED, DIRECTORY, ORDERS]
+    FIRST, SENT, RECEIPTS, DESK, PLACED, DIRECTORY, ORDERS, SCHOOLS]
 
 
 def statements(version: int, dialect: str) -> list[str]:

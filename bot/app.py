@@ -12,13 +12,14 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
+from zoneinfo import ZoneInfo
 
 from archive import botbooks, settings
 from archive.botbooks import Outgoing, SeenEvent
 from archive.db import Database, Unit, open_database
 from archive.figures import SYNCED
 from archive.offices import Offices
-from bot import clock, fault, inbox
+from bot import clock, fault, inbox, registers, visit_reports
 from bot.doing import Doing
 from bot.encryption import Encryption
 from bot.late import Late
@@ -59,18 +60,18 @@ async def run_with(config: Config, db: Database, now: clock.Now = clock.wall) ->
         matrix.encryption = Encryption(
             config.data, matrix.user_id, rules.bridge_bot, rules.ghost_prefix, matrix.ask)
     try:
-        await Bot(config, db, matrix, now).run()
+        await Bot(config, db, matrix, now, reports=visit_reports.reader()).run()
     finally:
         await matrix.close()
 
 
 class Bot:
-    """Its four loops: reading, doing, sending, and the clock. `reader` finds orders in messages,
-    `offices` says who holds which post."""
+    """Its loops: reading, doing, sending, the record, the registers, and the clock. `reader` finds
+    orders in messages, `offices` says who holds which post, `reports` reads visits."""
 
     def __init__(self, config: Config, db: Database, matrix: Matrix,
                  now: clock.Now = clock.wall, reader: Reader | None = None,
-                 offices: Offices | None = None) -> None:
+                 offices: Offices | None = None, reports: registers.Reader | None = None) -> None:
         self._config = config
         self._db = db
         self._matrix = matrix
@@ -78,6 +79,7 @@ class Bot:
         self._doing = Doing(config, db, matrix, self._rules, offices)
         self._outbox = Outbox(db, matrix)
         self._recorder = Recorder(config, db, matrix)
+        self._registers = registers.Registers(db, ZoneInfo(config.timezone), reports)
         self._late = Late(db, matrix, self._rules)
         self.clock = clock.Clock(config, db, matrix, calendar.load(config), now,
                                  self._outbox.wake, reader, offices)
@@ -95,6 +97,8 @@ class Bot:
                 tasks.create_task(_again_and_again("answers", self._send), name="bot answers")
                 tasks.create_task(_again_and_again("record", self._recorder.run),
                                   name="bot record")
+                tasks.create_task(_again_and_again("registers", self._registers.run),
+                                  name="bot registers")
                 tasks.create_task(_again_and_again("clock", self._tick), name="bot clock")
         except* BotError as group:
             raise group.exceptions[0] from None
@@ -155,6 +159,7 @@ class Bot:
                 await self._db.write(_all(*records, heard, self._late.unit(late), botbooks.record(
                     self._token_name, batch.token, events, joins, echoes)))
                 self._recorder.wake()
+                self._registers.wake()
             else:
                 await self._db.write(heard)
             fault.reach("sync-stored")

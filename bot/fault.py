@@ -7,6 +7,7 @@ Steps, in the order of a command's journey:
   command-done      effect and answers are stored, nothing is sent
   answer-sent       the homeserver has an answer, the outbox does not know it
   answer-noted      the outbox knows it
+Beside it: register-written  a visit or notification is written, its message counts as unread still
 """
 from __future__ import annotations
 

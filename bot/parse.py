@@ -19,6 +19,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "search": ("find", "تلاش"),
     "who": ("whois", "کون"),
     "post": ("posts", "posting", "عہدہ", "عہدے"),
+    "school": ("schools", "bemis", "سکول", "اسکول", "بیمس"),
+    "notification": ("notifications", "notif", "نوٹیفکیشن", "نوٹیفیکیشن", "اعلامیہ", "اعلامیے"),
     "digest": ("digests", "summary", "خلاصہ"),
 }
 NAMED = 12  # commands that an answer to an unknown one names
@@ -63,9 +65,12 @@ def parse(body: str, prefix: str, commands: Sequence[Command]) -> Call:
     if kind is None:
         raise _unknown(first, after, prefix, commands)
     of_family = [command for command in commands if command.name.split()[0] == kind]
-    if len(of_family) == 1 and of_family[0].name == kind:
+    whole = next((command for command in of_family if command.name == kind), None)
+    if whole is not None:
+        verb, rest = _word(after)
+        other = _verb(verb, [command for command in of_family if command is not whole])
         # a search keeps its quotes: they mean a phrase
-        return Call(of_family[0], None, after.strip())
+        return Call(other, None, unquote(rest)) if other else Call(whole, None, after.strip())
     second, later = _word(after)
     if second.strip(_POINTS) in meanings.HELP or second in meanings.HELP:  # `!case help close`
         return Call(next(c for c in commands if c.name == "help"), None, later.strip() or kind)

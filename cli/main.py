@@ -30,6 +30,7 @@ COMMANDS: dict[str, Command] = {
     "directives": Command("cli.directives", "the compliance report, as a table, XLSX or PDF"),
     "directory": Command("cli.directory", "posts and who holds them: take a file in, give one out"),
     "search": Command("cli.search", "search the record"),
+    "schools": Command("cli.schools", "the list of schools: take a file in, give one out"),
     "eval": Command("cli.eval", "how well messages are read, on a folder of labelled chats"),
     "demo": Command("cli.demo", "the whole house on this machine, with a WhatsApp of its own"),
     "emulator": Command("cli.emulator", "a WhatsApp on this machine, alone"),

@@ -1,6 +1,7 @@
 """Pictures of the archive's pages, over an invented archive.
 
-    python docs/make_screenshots.py            writes docs/images/archive-page.png
+    python docs/make_screenshots.py            writes archive-page, schools-map and school-page
+                                               into docs/images
     python docs/make_screenshots.py FOLDER     every page, wide, narrow and dark, into FOLDER
 
 Needs Chromium (`/usr/bin/chromium`, or DAFTAR_CHROMIUM) and the test packages.
@@ -20,6 +21,7 @@ from playwright.async_api import Browser, async_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from tests.web import seed_schools  # noqa: E402
 from tests.web.server import Pages, serve  # noqa: E402
 from web.signin import SESSION_COOKIE  # noqa: E402
 
@@ -39,6 +41,9 @@ def addresses(pages: Pages) -> dict[str, str]:
         "search": "/search?q=teacher*", "search-urdu": "/search?q=غیرحاضر",
         "search-start": "/search", "search-none": "/search?q=zebra&group=1",
         "search-who": "/search?sender=RTSM", "people": "/people", "person": "/people/1",
+        "schools": "/schools?district=Sibi", "map": "/schools/map",
+        "school": f"/schools/{seed_schools.THANGI}", "school-urdu": "/schools/05118",
+        "visits": "/schools/visits", "notifications": "/notifications",
         "cases": "/cases?state=all", "case": "/cases/SED-2026-00001", "status": "/status",
         "error": "/g/999",
     }
@@ -81,7 +86,13 @@ async def main(folder: Path | None) -> None:
                 picture = await shoot(
                     browser, pages, f"/g/{pages.made['schools']}", size=(1280, 1500), whole=False)
                 (images / "archive-page.png").write_bytes(small(picture))
+                await seed_schools.fill(pages.db, pages.site.media.folder)
+                for name, path in (("schools-map", "/schools/map"),
+                                   ("school-page", f"/schools/{seed_schools.THANGI}")):
+                    picture = await shoot(browser, pages, path)
+                    (images / f"{name}.png").write_bytes(small(picture))
                 return
+            await seed_schools.fill(pages.db, pages.site.media.folder)
             folder.mkdir(parents=True, exist_ok=True)
             for name, path in {"sign-in": "/sign-in", **addresses(pages)}.items():
                 for size, width in (("wide", WIDE), ("narrow", NARROW)):

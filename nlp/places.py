@@ -35,3 +35,11 @@ def _towns() -> frozenset[tuple[str, ...]]:
 def is_town(place: Found, folded: list[str]) -> bool:
     """Whether a place that districts() found is a town in its district, not the district's name."""
     return tuple(folded[place.start:place.end]) in _towns()
+
+
+def canonical(text: str) -> str | None:
+    """The district that a text names and nothing else; None when it names none, or more."""
+    words = fold.words(text)
+    found = districts(words, text.title() if text.isascii() else text)
+    return found[0].name if len(found) == 1 and (found[0].start, found[0].end) == (
+        0, len(words)) else None

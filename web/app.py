@@ -22,7 +22,9 @@ from web import (
     filters,
     groups,
     metrics,
+    notifications,
     people,
+    schools,
     search,
     signin,
     status,
@@ -55,6 +57,13 @@ ROUTES = [
     web.get("/directives/report", directives.report),
     web.get("/directives/report.{format:xlsx|pdf}", directives.export),
     web.get("/directives/{number}", directives.one),
+    web.get("/schools", schools.listing),
+    web.get("/schools/map", schools.school_map),
+    web.get("/schools/{bemis:[0-9]{1,9}}.csv", schools.visits_file),
+    web.get("/schools/{bemis:[0-9]{1,9}}", schools.school),
+    web.get("/schools/visits", schools.visit_list),
+    web.get("/schools/visits.csv", schools.visits_file),
+    web.get("/notifications", notifications.listing),
     web.get("/status", status.status),
     web.get("/audit", audit.trail),
     web.get("/media/{sha256}", files.media),
@@ -112,7 +121,8 @@ def make_app(config: Config, db: Database, http: ClientSession) -> web.Applicati
     except (KeyError, ValueError, OSError):
         raise ConfigError(f"timezone: {config.timezone!r} is not a time zone; write one like "
                           "Asia/Karachi") from None
-    css = (Path(__file__).parent / "static" / "style.css").read_bytes()
+    static = Path(__file__).parent / "static"
+    css = b"".join((static / name).read_bytes() for name in ("style.css", "registers.css"))
     app = web.Application(middlewares=[explain, guard], client_max_size=MAX_FORM)
     app[SITE] = Site(
         config=config, db=db, zone=zone, http=http,

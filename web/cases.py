@@ -54,7 +54,7 @@ async def listing(request: web.Request) -> web.StreamResponse:
         district=asked["district"], post=asked["holder"],
         tag=texts.fold(asked["tag"].lstrip("#")),
         school=schools.read_code(asked["school"]) or asked["school"],
-        classifications=() if _sees_all(request) else FOR_ALL)
+        classifications=() if sees_all(request) else FOR_ALL)
     if page > MAX_PAGE:
         raise PageError(404, "There is no such page: the list of cases is not that long.")
     found, total = await cases.listing(
@@ -107,7 +107,7 @@ async def _docket(request: web.Request) -> Docket:
     if case is None:
         raise PageError(404, f"There is no case {ids.make_case_number(department, year, serial)}.")
     found = await cases.read_docket(db, case.id)
-    if not _sees_all(request) and not all(map(_for_all, (case, *found.merged))):
+    if not sees_all(request) and not all(map(_for_all, (case, *found.merged))):
         raise PageError(403, f"{case.number} is classified: it is shown to staff and admins only.")
     return found
 
@@ -116,6 +116,6 @@ def _for_all(case: Case) -> bool:
     return case.classification in FOR_ALL
 
 
-def _sees_all(request: web.Request) -> bool:
+def sees_all(request: web.Request) -> bool:
     bridge = request.app[SITE].config.bridge
     return request[SESSION].user in (*bridge.admins, *bridge.staff)

@@ -32,7 +32,8 @@ _ACTIVE = ("html", "xml", "javascript", "ecmascript", "svg")
 THUMBNAIL = (480, 360)  # pixels, at most
 MAX_PIXELS = 60_000_000  # a picture beyond this is not opened (decompression bombs)
 _STATIC = Path(__file__).parent / "static"
-STATIC_TYPES = {"style.css": "text/css", "daftar.svg": "image/svg+xml"}
+STATIC_TYPES = {"style.css": "text/css", "registers.css": "text/css",
+                "daftar.svg": "image/svg+xml"}
 _KEEP = "private, max-age=86400, immutable"  # named by their content: they never change
 
 

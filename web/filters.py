@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import jinja2
 from markupsafe import Markup, escape
 
-from archive import wording
+from archive import visits, wording
 from archive.model import MESSAGE_KINDS
 from archive.pages import Entry
 from nlp import markup
@@ -86,6 +86,7 @@ def environment(zone: ZoneInfo, stylesheet: str) -> jinja2.Environment:
             replace(action, text=""), lambda ms: short(at(ms, zone)), isolated),
         "standing": lambda case: wording.standing(
             case, lambda ms: short(at(ms, zone)), isolated),
+        "stands": lambda found: visits.standing_words(found, lambda ms: short_day(at(ms, zone))),
         "forwarded": lambda detail: bool(_detail(detail).get("forwarded")),
     }
     env.tests["continuing"] = continuing
@@ -108,6 +109,11 @@ def brief(moment: datetime, now: datetime) -> str:
     if moment.date() == now.date():
         return f"{moment:%H:%M}"
     return f"{moment.day} {moment:%b}" + ("" if moment.year == now.year else f" {moment.year}")
+
+
+def short_day(moment: datetime) -> str:
+    """`6 Apr 2026`"""
+    return f"{moment.day} {moment:%b %Y}"
 
 
 def short(moment: datetime) -> str:

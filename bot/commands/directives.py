@@ -156,7 +156,7 @@ def posts_meant(order: Directive, rest: str, request: Request, verb: str, before
     words = fold.tokens(rest)
     for post in sorted((c.post for c in order.charges), key=len, reverse=True):
         named = fold.tokens(post)
-        if words[:len(named)] == named:
+        if named and words[:len(named)] == named:
             return [post], _after(rest, len(named))
     if words[:1] and words[0] in map(texts.fold, ALL):
         return live, _after(rest, 1)

@@ -119,7 +119,7 @@ _EXAMPLES = {"district": "district Sibi", "post": "post DEO Sibi", "tag": "tag s
              "school": "school 07086"}
 
 
-async def _rooms(tools: Tools, request: Request) -> tuple[str, ...]:
+async def rooms_of(tools: Tools, request: Request) -> tuple[str, ...]:
     """The room asked in; none, for all of them, in a private talk with an admin or staff."""
     bridge = tools.config.bridge
     everywhere = request.actor.mxid in (*bridge.admins, *bridge.staff) and (
@@ -129,7 +129,7 @@ async def _rooms(tools: Tools, request: Request) -> tuple[str, ...]:
 
 async def do_list(tools: Tools, request: Request, wanted: Wanted) -> Unit[Listing]:
     """The cases of this room; in a private talk, of every room (for admins and staff)."""
-    rooms = await _rooms(tools, request)
+    rooms = await rooms_of(tools, request)
     found, total = await cases.listing(tools.db, _filter(wanted, request, rooms), LISTED)
     return result(Listing(_title(wanted, request) + (" of this room" if rooms else ""),
                           found, total))
@@ -184,7 +184,7 @@ def parse_search(call: Call, request: Request) -> str:
 
 async def do_search(tools: Tools, request: Request, words: str) -> Unit[Listing]:
     """Cases, in any state, that are found by all these words."""
-    rooms = await _rooms(tools, request)
+    rooms = await rooms_of(tools, request)
     found, total = await cases.listing(tools.db, Filter(room_ids=rooms, words=words), LISTED)
     return result(Listing(f"Cases about {render.isolate(words)}" + (" of this room" if rooms
                                                                     else ""), found, total))
