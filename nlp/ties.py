@@ -16,7 +16,7 @@ HOUR = 60 * MINUTE
 # What would speak against a message's joining a thread, but not against a picture's own caption.
 OF_THE_CAPTION = ("school_first", "report_here", "no_words", "words_elsewhere", "names_others",
                   "other_matter", "opens_here", "forwarded_here", "new_turn", "all_here")
-WRITING_MS = 80  # a character: nobody types faster
+WRITING_MS = 200  # a character: hardly anybody types faster on a phone
 HEADING = 8  # words: a message that names a school and says little more
 
 @dataclass(frozen=True)
