@@ -108,9 +108,18 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Linked:
+    """A confirmed directive that one of a case's papers gave: its number, and each post that it
+    charges with how it stands there (archive.directives.STATES)."""
+
+    number: str
+    posts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Docket:
-    """A case with its papers, its actions (oldest first), and what it is marked with. Papers of
-    cases that were merged into it are among its own."""
+    """A case with its papers, its actions (oldest first), what it is marked with, and the
+    directives that its papers gave. Papers of cases that were merged into it are among its own."""
 
     case: Case
     papers: tuple[Paper, ...]
@@ -120,6 +129,7 @@ class Docket:
     watchers: tuple[str, ...] = ()
     merged: tuple[Case, ...] = ()  # into this one
     into: Case | None = None  # what this one was merged into
+    directives: tuple[Linked, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -285,6 +295,7 @@ def docket_of(case_id: int) -> Unit[Docket]:
         " ORDER BY kind, value", ids)
     by_kind = {kind: tuple(row["value"] for row in marked if row["kind"] == kind)
                for kind in MARKS}
+    orders = yield (_LINKED.format(marks(ids), marks(ids)), [*ids, *ids])
     seen: dict[str, Paper] = {}
     for row in papers:
         seen.setdefault(row["event_id"], Paper(
@@ -295,7 +306,14 @@ def docket_of(case_id: int) -> Unit[Docket]:
         tuple(Action(row["kind"], Actor(row["actor"], row["actor_name"]), row["at"],
                      row["before_value"], row["after_value"], row["text"]) for row in actions),
         by_kind["tag"], by_kind["school"], by_kind["watcher"],
-        tuple(each for each in cases if each.id != case_id), into)
+        tuple(each for each in cases if each.id != case_id), into, _linked(orders))
+
+
+def _linked(rows: Sequence[Row]) -> tuple[Linked, ...]:
+    posts: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        posts.setdefault(row["number"], []).append((row["post"], row["state"]))
+    return tuple(Linked(number, tuple(each)) for number, each in posts.items())
 
 
 async def count(db: Database) -> int:
@@ -335,6 +353,10 @@ _FAMILY = (
     "WITH RECURSIVE family (id) AS (SELECT CAST(? AS BIGINT) UNION SELECT c.id FROM case_file c"
     f" JOIN family f ON c.merged_into = f.id) {_CASE} WHERE id IN (SELECT id FROM family)"
     " ORDER BY id")
+_LINKED = ("SELECT d.number, c.post, c.state FROM directive d"
+           " JOIN directive_charge c ON c.directive_id = d.id WHERE d.stage = 'confirmed'"
+           " AND (d.case_id IN ({}) OR d.event_id IN (SELECT event_id FROM case_paper"
+           " WHERE case_id IN ({}) AND removed_at IS NULL)) ORDER BY d.id, c.id")
 _PAPERS = ("SELECT event_id, record_id, sender, sender_name, sent_at, excerpt FROM case_paper")
 _ON_FILE = "AND removed_at IS NULL ORDER BY added_at, sent_at"
 _ACTIONS = (

@@ -324,3 +324,20 @@ def _directive(row: Row, charges: Sequence[Row]) -> Directive:
     return Directive(**values, charges=tuple(
         Charge(**{name: each[name] for name in Charge.__dataclass_fields__})
         for each in charges))
+
+
+async def cases_changed(db: Database, after: int, limit: int) -> tuple[int | None, list[int]]:
+    """(the last of the next `limit` actions behind that one, None when there is none; the cases one
+    of whose papers gave a confirmed directive among them)."""
+    rows = await db.read(
+        "SELECT id, directive_id FROM directive_action WHERE id > ?"
+        f" ORDER BY id LIMIT {int(limit)}", after)
+    if not rows:
+        return None, []
+    ids = sorted({row["directive_id"] for row in rows})
+    found = await db.read(
+        "SELECT DISTINCT c.id FROM directive d JOIN case_file c ON c.id = d.case_id OR EXISTS"
+        " (SELECT 1 FROM case_paper p WHERE p.case_id = c.id AND p.event_id = d.event_id"
+        f" AND p.removed_at IS NULL) WHERE d.stage = 'confirmed' AND d.id IN ({marks(ids)})"
+        " ORDER BY c.id", *ids)
+    return rows[-1]["id"], [row["id"] for row in found]

@@ -15,7 +15,7 @@ from datetime import timedelta
 from archive import botbooks, duties, settings
 from archive.db import Database, Unit
 from archive.offices import Offices
-from bot import chasing, digests, orders, polite, proposals, render, rooms
+from bot import cards, chasing, digests, orders, polite, proposals, render, rooms
 from bot import reminders as late_cases
 from bot import suggestions as linking
 from bot.matrix import Matrix, MatrixError
@@ -81,6 +81,7 @@ class Clock:
             await _try(self._suggest)
             await _try(self._propose)
             await _try(self._read_orders)
+            await _try(self._renew_cards)
             if await botbooks.commands(self._db, 1):
                 return  # what was commanded may change what is due
             if self._voice.calendar.is_open(self._voice.local(self._now())):
@@ -92,6 +93,7 @@ class Clock:
         async with self._turn:
             await _try(self._suggest)
             await _try(self._read_orders)
+            await _try(self._renew_cards)
 
     # Duties
 
@@ -124,6 +126,10 @@ class Clock:
         room_id = await settings.get(self._db, rooms.STAFF_ROOM)
         if (self._voice.config.bot.staff_room and room_id is not None
                 and await orders.put(self._voice, room_id, self._now())):
+            self._sent()
+
+    async def _renew_cards(self) -> None:
+        while await cards.renew(self._voice, self._now()):
             self._sent()
 
     async def _chase(self) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from archive import wording
-from archive.cases import Action, Case, Docket, Paper
+from archive.cases import Action, Case, Docket, Linked, Paper
 from bot.commands.base import (
     Answer,
     Attachment,
@@ -105,6 +105,15 @@ _MARKS = {"new": "📁", "open": "📂", "waiting": "⏳", "resolved": "☑️",
           "merged": "🔀"}
 
 
+def directive_line(linked: Linked) -> str:
+    """`D-2026-0113 DEO Sibi acknowledged`; of several posts how many have done it."""
+    if len(linked.posts) == 1:
+        [(post, state)] = linked.posts
+        return f"{linked.number} {post} {state.replace('_', ' ')}"
+    done = sum(state == "complied" for _, state in linked.posts)
+    return f"{linked.number} {done} of {len(linked.posts)} posts complied"
+
+
 def facts(docket: Docket, request: Request) -> list[tuple[str, str]]:
     """What a case is about, beside title and state: (name, value), only what there is."""
     case = docket.case
@@ -114,6 +123,7 @@ def facts(docket: Docket, request: Request) -> list[tuple[str, str]]:
         ("District", case.district or ""),
         ("School" if len(docket.schools) == 1 else "Schools", ", ".join(docket.schools)),
         ("Tags", " ".join(f"#{tag}" for tag in docket.tags)),
+        ("Directives", "; ".join(directive_line(linked) for linked in docket.directives)),
         ("Merged into it", ", ".join(other.number for other in docket.merged)),
         ("Part of", docket.into.number if docket.into else ""),
     ]

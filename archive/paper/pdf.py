@@ -84,8 +84,8 @@ def _templates() -> jinja2.Environment:
     env = jinja2.Environment(
         loader=jinja2.PackageLoader("archive.paper", "templates"), autoescape=True,
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    env.filters |= {
-        "line": _line, "name": words.name, "title": _title, "paragraphs": _paragraphs}
+    env.filters |= {"line": _line, "name": words.name, "title": _title, "paragraphs": _paragraphs,
+                    "directives": words.directives}
     env.tests["urdu"] = words.is_urdu
     return env
 

@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from archive import clean
+from archive.cases import Linked
 
 LRM = "\u200e"
 _ARABIC = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]+")
@@ -98,3 +100,10 @@ def size(count: int) -> str:
     if count < 1_000_000:
         return f"{max(count, 1) / 1000:.0f} kB" if count >= 1000 else f"{count} bytes"
     return f"{count / 1_000_000:.1f} MB"
+
+
+def directives(linked: Sequence[Linked]) -> str:
+    """The directives that a case's papers gave, with how each stands at each post."""
+    return "; ".join(
+        f"{one.number} " + ", ".join(f"{name(post)} {state.replace('_', ' ')}"
+                                     for post, state in one.posts) for one in linked)

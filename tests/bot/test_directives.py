@@ -19,7 +19,7 @@ from config import Config
 from tests.bot.conftest import bot_is_in
 from tests.bot.offices import ByHand, Script
 from tests.bot.people import Hands, Staff, config_for, new_staff, ticking_bot, until
-from tests.bot.test_desk import REPORT, card_of, offered, opened, press
+from tests.bot.test_desk import REPORT, card_of, offered, opened, press, shows
 from tests.homeserver import House
 
 LOOK = "DEO Sibi. Pl look into the issue."
@@ -355,6 +355,15 @@ async def test_the_case_and_the_school_are_linked(office: Office) -> None:
     await office.ayesha.ask(office.room, "!directive new DEO Sibi: open it", reply_to=paper)
     shown = await office.ayesha.ask(office.room, "!directive show 1")
     assert f"Case: {number}" in shown["body"] and "School: 07086" in shown["body"]
+    # the case's card and docket show the directive, and how it stands, as it goes on
+    name = (await office.order(1)).number
+    await office.bot.clock.listen()
+    await shows(office.ayesha, office.room, number, f"Directives: {name} DEO Sibi open")
+    await office.ayesha.ask(office.room, "!directive done 1")
+    await office.bot.clock.listen()
+    await shows(office.ayesha, office.room, number, f"Directives: {name} DEO Sibi complied")
+    docket = await office.ayesha.ask(office.room, "!case show 1")
+    assert f"{name} DEO Sibi complied" in docket["body"]
 
 
 async def test_report_with_files(office: Office) -> None:
