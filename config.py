@@ -151,9 +151,11 @@ class Bot:
     prefix: str = _doc("What commands begin with.", "!")
     department: str = _doc("Abbreviation in case numbers.", "SED")
     roles: dict[str, str] = _doc(
-        "Who may what: {MATRIX ID: viewer, staff, officer or admin}. Who is not named is admin "
-        "when in bridge.admins, officer from power level 50 of a room on, and staff otherwise. "
-        "Officials on WhatsApp are viewers, unless their phone number (+923001234567) is named.",
+        "Who may what: {MATRIX ID: viewer, staff, officer or admin}, or a post that somebody holds "
+        "in the directory (DC Sibi), or all posts of a kind (DC). Who is not named is admin when "
+        "in bridge.admins, officer from power level 50 of a room on, and staff otherwise. "
+        "Officials on WhatsApp are viewers, unless their post or their phone number "
+        "(+923001234567) is named.",
         dict)
     buttons: dict[str, str] = _doc(
         "Reactions that stand for commands: open a case with the message, link it to the case last "
@@ -411,9 +413,10 @@ def _problems(config: Config) -> Iterable[tuple[str, str]]:
     if bot.other_names.count("{name}") != 1:
         yield "bot.other_names", f"must hold {{name}} once, not {bot.other_names!r}"
     for user, role in bot.roles.items():
-        if not (_USER_ID.fullmatch(user) or re.fullmatch(r"\+?[1-9]\d{7,14}", user)):
-            yield "bot.roles", (f"must hold Matrix ids such as @name:{home.name} or phone numbers "
-                                f"such as +923001234567, not {user!r}")
+        if not (_USER_ID.fullmatch(user) or re.fullmatch(r"\+?[1-9]\d{7,14}", user)
+                or user[:1].isalpha()):
+            yield "bot.roles", (f"must hold Matrix ids such as @name:{home.name}, phone numbers "
+                                f"such as +923001234567, or posts such as DC Sibi, not {user!r}")
         if role not in ("viewer", "staff", "officer", "admin"):
             yield "bot.roles", f"must say viewer, staff, officer or admin of {user}, not {role!r}"
     for name in bot.official_commands:

@@ -144,8 +144,10 @@ class Doing:
         bot = self._config.bot
         name = texts.one_line(await self._matrix.display_name(event.room_id, event.sender))
         official = event.sender.startswith(self._rules.ghost_prefix)
-        role = await (roles.of_official(self._config, self._db, event.sender) if official else
-                      roles.role_of(self._config, self._matrix, event.room_id, event.sender))
+        role = await (
+            roles.of_official(self._config, self._db, event.sender, event.at) if official else
+            roles.role_of(self._config, self._db, self._matrix, event.room_id, event.sender,
+                          event.at))
         root = inbox.thread_root(content)
         request = Request(
             event.event_id, event.room_id, Actor(event.sender, name), event.at, bot.prefix,

@@ -1,8 +1,12 @@
 """Who may what: viewer, staff, officer, admin; each may also do what those before may."""
 from __future__ import annotations
 
-from archive import directory
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from archive import directory, postings
 from archive.db import Database
+from archive.model import Person
 from bot.commands.base import ROLES, Command, Mistake, Request
 from bot.matrix import Matrix
 from config import Config
@@ -14,10 +18,13 @@ class Forbidden(Mistake):
     """Somebody may not do this; the sentence names the rule."""
 
 
-async def role_of(config: Config, matrix: Matrix, room_id: str, mxid: str) -> str:
-    """Somebody's role in a room: as `bot.roles` says; else admin for bridge.admins, officer from
-    power level 50 of the room on, staff for everybody else in it. Raises MatrixError."""
-    named = config.bot.roles.get(mxid)
+async def role_of(config: Config, db: Database, matrix: Matrix, room_id: str, mxid: str, at: int
+                  ) -> str:
+    """Somebody's role in a room: as `bot.roles` says of them, or of a post that they hold at that
+    time (Unix ms); else admin for bridge.admins, officer from power level 50 of the room on, staff
+    for everybody else in it. Raises MatrixError."""
+    named = config.bot.roles.get(mxid) or await _by_post(
+        config, db, await directory.find(db, "mxid", mxid), at)
     if named:
         return named
     if mxid in config.bridge.admins:
@@ -28,12 +35,26 @@ async def role_of(config: Config, matrix: Matrix, room_id: str, mxid: str) -> st
     return "staff" if await matrix.private_with(room_id, mxid) else "officer"
 
 
-async def of_official(config: Config, db: Database, ghost: str) -> str:
-    """The role of whoever a ghost stands for: as `bot.roles` says of their phone number, which only
-    the directory knows; else viewer. What people call themselves on WhatsApp makes no rank."""
+async def of_official(config: Config, db: Database, ghost: str, at: int) -> str:
+    """The role of whoever a ghost stands for: as `bot.roles` says of their phone number, or of a
+    post that the directory gives them at that time (Unix ms); else viewer. What people call
+    themselves on WhatsApp makes no rank."""
     person = await directory.find(db, "ghost", ghost)
     named = {key.removeprefix("+"): role for key, role in config.bot.roles.items()}
-    return named.get(person.pn or "", "viewer") if person else "viewer"
+    return named.get(person.pn or "" if person else "") or await _by_post(
+        config, db, person, at) or "viewer"
+
+
+async def _by_post(config: Config, db: Database, person: Person | None, at: int) -> str | None:
+    """The highest role that `bot.roles` gives to a post that a person holds (`DC Sibi`), or to all
+    posts of its kind (`DC`)."""
+    named = {key.casefold(): role for key, role in config.bot.roles.items() if key[0].isalpha()}
+    if person is None or not named:
+        return None
+    day = datetime.fromtimestamp(at / 1000, ZoneInfo(config.timezone)).date().isoformat()
+    held = (await postings.of_people(db, [person.id], day)).get(person.id, [])
+    found = {named.get(key.casefold()) for each in held for key in (str(each.post), each.post.kind)}
+    return max(found - {None}, key=ROLES.index, default=None)
 
 
 def from_whatsapp(config: Config) -> dict[str, str]:

@@ -148,7 +148,7 @@ def test_who_may_what_by_id_and_by_number(tmp_path: Path) -> None:
     bot += ", official_commands: [case status, case list (officer)]"
     read = load(tmp_path, GOOD.replace("hs_token: d", bot)).bot
     assert read.roles == {"@a:office.test": "viewer", "923001234567": "officer"}
-    for wrong, told in (("roles: {0300: officer}", "or phone numbers such as +923001234567, not"),
+    for wrong, told in (("roles: {0300: officer}", "phone numbers such as +923001234567, or posts"),
                         ("official_commands: [case list (boss)]", "such as case status or case")):
         assert told in refusal(tmp_path, GOOD.replace("hs_token: d", f"hs_token: d, {wrong}"))
 

@@ -12,9 +12,11 @@ from urllib.parse import quote
 
 import pytest
 
-from archive import audit, directory
-from archive.db import Database, open_database
+from archive import audit, directory, gazetteer_file, postings, posts
+from archive.cases import Actor
+from archive.db import Database, Unit, open_database
 from archive.model import Sender
+from archive.postings import By
 from tests.bot.conftest import bot_is_in
 from tests.bot.people import Staff, config_for, new_staff, running_bot, until
 from tests.bot.test_desk import opened
@@ -59,12 +61,13 @@ class Official:
 
 
 @pytest.fixture
-async def group(house: House, tmp_path: Path) -> AsyncIterator[tuple[Staff, list[Official]]]:
+async def group(house: House, tmp_path: Path
+                ) -> AsyncIterator[tuple[Staff, list[Official], Database]]:
     """A room with an official whom the configuration names officer, and one who boasts."""
     staff, officer, boaster = await new_staff(house), next(_numbers), next(_numbers)
     config = config_for(house, f"sqlite:{tmp_path / 'a.sqlite'}", tmp_path, (staff.user_id,))
     config = replace(config, bot=replace(
-        config.bot, roles={f"+{officer}": "officer"},
+        config.bot, roles={f"+{officer}": "officer", "DC Sibi": "officer"},
         official_commands=("case status", "case list (officer)", "case merge (officer)")))
     async with running_bot(config):
         room = await staff.create_room(config.user_id(config.bot.user))
@@ -75,16 +78,16 @@ async def group(house: House, tmp_path: Path) -> AsyncIterator[tuple[Staff, list
                          Official(staff, room, boaster, "Secretary Education")]
             for official in officials:
                 await official.join(db)
-            yield staff, officials
+            yield staff, officials, db
             trail = await audit.latest(db)
         finally:
             await db.close()
-    assert [entry.outcome for entry in trail if entry.actor.mxid == officials[1].id] == [
-        "refused", "done", "refused"]
+    assert {entry.outcome for entry in trail if entry.actor.mxid == officials[1].id} == {
+        "refused", "done"}
 
 
 async def test_what_an_official_may_ask_goes_by_rank(group) -> None:
-    staff, (officer, boaster) = group
+    staff, (officer, boaster), _ = group
     number = await opened(staff, officer.room, "!case open Salary of Gul")
     refused = await boaster.ask("!case list")
     assert "from where only !case status is answered" in refused["body"]
@@ -98,3 +101,24 @@ async def test_what_an_official_may_ask_goes_by_rank(group) -> None:
         refused = await officer.ask(body)
         assert "only !case status, !case list, !case merge are answered" in refused["body"]
     assert "only !case status is answered" in (await boaster.ask("!کیس بند 1"))["body"]
+
+
+async def test_a_post_in_the_directory_is_a_rank_while_it_is_held(group) -> None:
+    _, (_, official), db = group
+    assert "only !case status is answered" in (await official.ask("!case list"))["body"]
+    person = await directory.find(db, "pn", official.number)
+    post = gazetteer_file.load().post("DC Sibi")
+    by = By(Actor("", "a test"), 1)
+
+    def posted() -> Unit[None]:
+        post_id = yield from posts.ensure(post)
+        yield from postings.transfer(person.id, post_id, "2020-01-01", by)
+
+    def relieved() -> Unit[None]:
+        post_id = yield from posts.ensure(post)
+        yield from postings.vacate(post_id, "2026-01-01", by)
+
+    await db.write(posted())
+    assert "only !case status" not in (await official.ask("!case list open"))["body"]
+    await db.write(relieved())
+    assert "only !case status is answered" in (await official.ask("!case list new"))["body"]
