@@ -243,6 +243,11 @@ async def every(db: Database) -> list[Posting]:
     return await _found(db, "1 = 1")
 
 
+async def last_change(db: Database) -> int:
+    """The newest change of any posting; 0 when there was none. It tells whether to look again."""
+    return (await db.read("SELECT coalesce(max(id), 0) AS last FROM posting_action"))[0]["last"]
+
+
 async def any_known(db: Database) -> bool:
     """Whether the department keeps a directory at all."""
     return bool(await db.read("SELECT 1 FROM posting LIMIT 1"))

@@ -18,12 +18,14 @@ from archive import botbooks, settings
 from archive.botbooks import Outgoing, SeenEvent
 from archive.db import Database, Unit, open_database
 from archive.figures import SYNCED
+from archive.gazetteer_file import GazetteerError
 from archive.offices import Offices
 from bot import clock, fault, inbox, registers, visit_reports
 from bot.doing import Doing
 from bot.encryption import Encryption
 from bot.late import Late
 from bot.matrix import SYNC_TIMEOUT_MS, Matrix, MatrixError
+from bot.order_reader import OrderReader
 from bot.orders import Reader
 from bot.outbox import Outbox
 from bot.recorder import Recorder
@@ -60,7 +62,12 @@ async def run_with(config: Config, db: Database, now: clock.Now = clock.wall) ->
         matrix.encryption = Encryption(
             config.data, matrix.user_id, rules.bridge_bot, rules.ghost_prefix, matrix.ask)
     try:
-        await Bot(config, db, matrix, now, reports=visit_reports.reader()).run()
+        reader = OrderReader(config, db)
+    except GazetteerError as error:
+        raise BotError(f"directory.gazetteer cannot be used: {error}; `daftar check` says more"
+                       ) from None
+    try:
+        await Bot(config, db, matrix, now, reader, reports=visit_reports.reader()).run()
     finally:
         await matrix.close()
 
