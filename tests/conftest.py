@@ -1,6 +1,7 @@
 """Fixtures for every test: both databases."""
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,6 +12,22 @@ from archive.db import Database, open_database
 from tests import postgres
 
 pytest_plugins = ["tests.homeserver"]
+
+LOG_LINES, LOG_AGE_S = 60, 300  # what a failure shows of the parts' own logs
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A test that fails shows what the bridge, the bot and Synapse wrote while it ran: they are
+    processes of their own, and their logs are gone with the machine."""
+    report = yield
+    if report.failed:
+        base = item.config._tmp_path_factory.getbasetemp()
+        for path in sorted(base.rglob("*.log")):
+            if time.time() - path.stat().st_mtime < LOG_AGE_S:
+                lines = path.read_text(errors="replace").splitlines()[-LOG_LINES:]
+                report.sections.append((f"{path.relative_to(base)}", "\n".join(lines)))
+    return report
 
 
 @pytest.fixture(scope="session")
