@@ -53,9 +53,9 @@ def accepts(inviter: str, rules: Rules) -> bool:
 def read(timeline: RoomTimeline, rules: Rules) -> tuple[list[SeenEvent], list[tuple[str, str]]]:
     """(rows for the archive, (transaction id, event id) of the bot's own events).
 
-    Nothing from before the bot's own join is a command: it was said to nobody."""
-    joined = max((index for index, event in enumerate(timeline.events)
-                  if is_own_join(event, rules.user_id)), default=-1)
+    Nothing from before the bot was asked into the room is a command: it was said to nobody. What
+    was said between invitation and join was said to the bot, which only was not quick enough."""
+    asked = _asked_in(timeline, rules.user_id)
     rows, echoes = [], []
     for index, event in enumerate(timeline.events):
         if "state_key" in event:
@@ -64,11 +64,21 @@ def read(timeline: RoomTimeline, rules: Rules) -> tuple[list[SeenEvent], list[tu
         content = content if isinstance(content, dict) else {}
         if event["sender"] == rules.user_id and isinstance(content.get(TXN_KEY), str):
             echoes.append((content[TXN_KEY], event["event_id"]))
-        state = "new" if index > joined and _is_command(event, content, rules) else "seen"
+        state = "new" if index > asked and _is_command(event, content, rules) else "seen"
         rows.append(SeenEvent(
             event["event_id"], timeline.room_id, event["sender"], event["type"],
             event["origin_server_ts"], _dumps(content), state))
     return rows, echoes
+
+
+def _asked_in(timeline: RoomTimeline, user_id: str) -> int:
+    """The place of the invitation that the bot followed, or of its join without one; -1 when it
+    was in the room all the time."""
+    joined = max((index for index, event in enumerate(timeline.events)
+                  if is_own_join(event, user_id)), default=-1)
+    return max((index for index, event in enumerate(timeline.events[:max(joined, 0)])
+                if event["type"] == "m.room.member" and event.get("state_key") == user_id
+                and event["content"].get("membership") == "invite"), default=joined)
 
 
 def is_own_join(event: Mapping[str, Any], user_id: str) -> bool:

@@ -248,6 +248,23 @@ async def test_nothing_from_before_the_bot_came(house: House, tmp_path: Path) ->
         assert [c for c in await cards(staff, room) if "Before" in c["body"]] == []
 
 
+async def test_what_was_told_the_bot_while_it_was_invited_is_done(house: House, tmp_path: Path
+                                                                  ) -> None:
+    staff = await new_staff(house)
+    config = config_for(house, f"sqlite:{tmp_path / 'a.sqlite'}", tmp_path, (staff.user_id,))
+    async with running_bot(config):
+        pass  # it is known on the server, and down
+    room = await staff.create_room()
+    await staff.say(room, "!case open Before the bot")
+    await staff.call("POST", f"/v3/rooms/{quote(room)}/invite",
+                     {"user_id": config.user_id(config.bot.user)})
+    asked = await staff.say(room, "!case open To the bot")
+    async with running_bot(config):
+        await until(lambda: staff.answers(room, asked))
+        [card] = await cards(staff, room)
+        assert "To the bot" in card["body"]
+
+
 async def test_strangers_cannot_invite(desk: Desk) -> None:
     stranger = await new_staff(desk.staff.house, "Stranger")
     room = await stranger.create_room(desk.config.user_id(desk.config.bot.user))
