@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archive import directory, messages, search
+from archive import directives, directory, messages, search, suggested
 from archive.db import open_database
 from archive.fold import tokens
+from archive.roster_import import Refused
+from bot import orders
 from cli import compare
+from cli import directory as directory_file
 from cli.errors import UserError
 from cli.office import USERS, Office
 from cli.reader import Reader
@@ -25,6 +28,7 @@ from emulator.scenario import Player, PlayReport, load
 LOG_LEVEL = "warning"
 BUNDLED = Path(__file__).resolve().parent.parent / "emulator" / "demo"
 SETTLE_S = 8.0  # nothing new in the rooms for so long: what is missing then is lost
+PATIENCE_S = 90.0  # for an answer; a part may still be starting
 LIVELY_SPEED = 600.0  # ten minutes of the scenario in a second, when a person watches
 REPLY = "Noted. This reply was written in Element."
 
@@ -117,7 +121,17 @@ class Demo:
             self._players.append(player)
             for group in await player.prepare():
                 self._groups[group.jid] = Group(group.jid, group.name)
+            await self._directory(folder / "roster.csv")
         self._say(f"{len(self._groups)} groups, {len(self.office.emulator.phones)} phones")
+
+    async def _directory(self, roster: Path) -> None:
+        """Who holds which post: without it an order cannot be told from an appeal."""
+        try:
+            told = await directory_file.take(self.office.config, roster.read_bytes())
+            self._say(f"directory of {roster.parent.name}: {told}")
+        except Refused as refused:
+            for problem in refused.problems:
+                self._say(f"{roster}: {problem}; the directory is left as it was")
 
     async def _find_rooms(self) -> None:
         """Wait until every group has its room, and enter them."""
@@ -179,7 +193,11 @@ class Demo:
         self.counts = {"groups": len(self._groups), **vars(result)}
 
     def _names(self) -> list[str]:
-        return [phone.name for phone in self.office.emulator.phones.values() if phone.name]
+        """How people may stand behind an "@": as their phones or as the directory call them."""
+        phones = (phone.name for phone in self.office.emulator.phones.values())
+        people = (person.name for player in self._players
+                  for person in player.scenario.people.values())
+        return sorted({*phones, *people} - {""})
 
     async def _forgotten(self, sent: list[Played]) -> int:
         """How many deleted messages the record does not hold with their words."""
@@ -216,8 +234,10 @@ class Demo:
         sent = await self._reply_everywhere(officer)
         group = next(iter(self._groups.values()))
         self.counts |= {"to_whatsapp": sent, "cases": await self._open_case(officer, group),
+                        "orders": await self._proposed(),
                         "search_hits": await self._search(officer, group)}
         self._say(f"{sent} replies reached the phones; {self.counts['cases']} case(s); "
+                  f"{self.counts['orders']} orders are proposed; "
                   f"{self.counts['search_hits']} found")
 
     async def _reply_everywhere(self, officer: Reader) -> int:
@@ -230,7 +250,7 @@ class Demo:
                          if number in members and phone is not self.office.department)
             await officer.say(group.room, text)
             try:
-                await phone.wait_for(lambda seen, text=text: text in seen.text, 30)
+                await phone.wait_for(lambda seen, text=text: text in seen.text, PATIENCE_S)
             except TimeoutError:
                 self._say(f"the reply did not reach {group.name}")
                 continue
@@ -245,8 +265,24 @@ class Demo:
                       and "org.daftar.record" in event["content"]), None)
         if first is not None and not _cards(events):
             await officer.say(group.room, "!case open", reply_to=first["event_id"])
-            await officer.wait_for(group.room, _is_card, 30)
+            await officer.wait_for(group.room, _is_card, PATIENCE_S)
         return len(_cards(await officer.events(group.room)))
+
+    async def _proposed(self) -> int:
+        """Wait until the bot has read everything. Returns how many orders wait for the staff."""
+        database = await open_database(self.office.config.database_url)
+        try:
+            end = time.monotonic() + PATIENCE_S
+            while (await suggested.unread(database, 1, orders.CURSOR))[1]:
+                self.office.check_alive()
+                if time.monotonic() > end:
+                    self._say("the bot has not read everything yet")
+                    break
+                await asyncio.sleep(0.3)
+            return (await directives.listing(
+                database, directives.Filter(stages=("proposed",)), limit=1))[1]
+        finally:
+            await database.close()
 
     async def _search(self, officer: Reader, group: Group) -> int:
         """Look a word of the group's first message up in the archive. Returns the hits."""
@@ -276,6 +312,7 @@ Everything runs. Where to look:
   Archive  http://{settings.web.host}:{settings.web.port}   sign in as above
 
 In a room, reply to a message with  !case open  ; write  !help  for more.
+What seniors order in the groups waits in the room "{settings.bot.staff_room}" for your tick.
 Ctrl-C stops; the next `make demo` goes on where this one stopped.""", flush=True)
 
     async def _stay(self) -> None:

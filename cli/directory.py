@@ -43,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     data = _read(args.file)
     try:
-        print(f"{args.file}: " + asyncio.run(_take(config, data, args.what == "check")))
+        print(f"{args.file}: " + asyncio.run(
+            take(config, data, only_look=args.what == "check")))
     except Refused as refused:
         for problem in refused.problems:
             print(f"{args.file}: {problem}", file=sys.stderr)
@@ -68,7 +69,9 @@ def _written(path: Path, data: bytes) -> None:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
 
 
-async def _take(config: Config, data: bytes, only_look: bool) -> str:
+async def take(config: Config, data: bytes, *, only_look: bool = False) -> str:
+    """Take a directory.csv into the archive, or say what taking it would change. Returns what
+    happened, in words. Raises Refused with the problems; then nothing of it is taken."""
     book = gazetteer_file.load(config.directory.gazetteer)
     lines, now = roster.read(data, book), int(time.time() * 1000)
     by, day = By(Actor("", "daftar directory"), now), today(config)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 KEYS = ["groups", "sent", "mirrored", "lost", "duplicated", "out_of_order", "to_whatsapp", "cases",
-        "search_hits", "seconds", "setup_seconds"]
+        "orders", "search_hits", "seconds", "setup_seconds"]
 PEOPLE = ["923007005001,Sana Gul,Sana DEO,DEO,Ziarat,4,2025-01-01",
           "923007005002,Imran Kakar,~Imran,Secretary,SED,2,2025-01-01",
           "923007005003,Rabia Noor,Rabia DMC,DMC,Ziarat,5,2025-01-01"]
@@ -73,6 +73,7 @@ def test_demo_carries_any_corpus_and_goes_on_where_it_stopped(tmp_path: Path) ->
         assert counts["lost"] == counts["duplicated"] == counts["out_of_order"] == 0
         assert counts["to_whatsapp"] == 2
         assert counts["cases"] == 1
+        assert counts["orders"] == 2  # the Secretary's word to DEO Ziarat, in both groups
         assert counts["search_hits"] >= 1
 
 
