@@ -153,6 +153,7 @@ class Filter:
     states: tuple[str, ...] = ()  # one charge stands so
     post: str = ""  # words of a charge's post or holder
     district: str = ""
+    school: str = ""  # its BEMIS code
     holder_mxid: str = ""
     since: int = 0  # given at or after
     until: int = 0  # given before
@@ -264,7 +265,8 @@ def _where(wanted: Filter) -> tuple[str, list[Any]]:
             where.append(f"{column} IN ({marks(list(values))})")
             args += values
     for condition, value in (("d.given_at >= ?", wanted.since), ("d.given_at < ?", wanted.until),
-                             ("d.due_at < ?", wanted.overdue_at)):
+                             ("d.due_at < ?", wanted.overdue_at),
+                             ("d.school = ?", wanted.school)):
         if value:
             where.append(condition)
             args.append(value)

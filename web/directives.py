@@ -54,7 +54,7 @@ async def listing(request: web.Request) -> web.StreamResponse:
         raise PageError(404, f"There is no page {page}: the list of directives is not that long.")
     return render(request, "directives.html", orders=found, total=total, state=state,
                   states=states, asked=asked, number=page, more=page * LISTED < total,
-                  filtered=any(asked.values()), charge_words=_charge_words(request, now))
+                  filtered=any(asked.values()), charge_words=charge_words(request, now))
 
 
 async def one(request: web.Request) -> web.StreamResponse:
@@ -72,7 +72,7 @@ async def one(request: web.Request) -> web.StreamResponse:
         request, "directive.html", order=order, case=case,
         deeds=await directives.deeds(site.db, order.id),
         answers=await answers.of(site.db, order.id), state_words=orderwords.STATE_WORDS,
-        charge_words=_charge_words(request, int(time.time() * 1000)),
+        charge_words=charge_words(request, int(time.time() * 1000)),
         deed_words=lambda deed: orderwords.deed_words(
             replace(deed, text=""), lambda ms: filters.short(filters.at(ms, site.zone)),
             filters.isolated))
@@ -116,7 +116,8 @@ async def _report(request: web.Request) -> tuple[Report, dict[str, str]]:
         asked["post"], asked["district"]), asked
 
 
-def _charge_words(request: web.Request, now: int) -> Callable[[Directive, Charge], str]:
+def charge_words(request: web.Request, now: int) -> Callable[[Directive, Charge], str]:
+    """How a page says where a charge stands."""
     zone = request.app[SITE].zone
     return lambda order, charge: orderwords.charge_words(
         order, charge, now, lambda ms: filters.short(filters.at(ms, zone)), filters.isolated)

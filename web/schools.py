@@ -2,14 +2,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from aiohttp import hdrs, web
 
-from archive import cases, pages, schools, visits
+from archive import cases, directives, pages, schools, visits
 from archive.schools import Filter
 from archive.visits import Visit
 from web import ask
 from web.cases import FOR_ALL, sees_all
+from web.directives import charge_words
 from web.plot import plot
 from web.site import SITE, PageError, render
 
@@ -54,12 +56,15 @@ async def school(request: web.Request) -> web.StreamResponse:
     told = await visits.of_school(site.db, bemis)
     about, _ = await cases.listing(site.db, cases.Filter(
         school=bemis, classifications=() if sees_all(request) else FOR_ALL), LISTED)
+    orders, orders_total = await directives.listing(
+        site.db, directives.Filter(school=bemis), LISTED)
     listed = await schools.get(site.db, bemis) is not None
     files = await pages.entries(site.db, [
         part.record_id for visit in told for part in visit.pictures])
     return render(
         request, "school.html", school=found, listed=listed, visits=told, cases=about,
-        standing=visits.standing(told), files=files,
+        standing=visits.standing(told), files=files, orders=orders, orders_total=orders_total,
+        charge_words=charge_words(request, int(time.time() * 1000)),
         near=[] if listed else await schools.near_code(site.db, bemis))
 
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archive import botbooks, cases, messages, schools, schools_file, visits
+from archive import botbooks, cases, directives, messages, schools, schools_file, visits
 from archive.cases import Case
 from archive.db import Unit
+from archive.directives import Directive
 from archive.schools import School, Taking
 from archive.schools_file import SchoolList
 from archive.visits import Figures, Visit
-from bot import foreign, render
+from bot import foreign, render, sheets
 from bot.commands.base import Answer, Call, Command, Mistake, Request, Say, Tools, Unclear, result
 from bot.commands.lists import rooms_of
 from bot.encrypted_files import Damaged, opened
@@ -25,6 +26,7 @@ from nlp.places import canonical
 SHOWN = 5  # visits
 PICTURES = 6  # of a visit, as links
 CASES = 10
+ORDERS = 5
 PROBLEMS = 20  # that are told
 
 Link = tuple[str, str]  # room id, event id
@@ -52,6 +54,8 @@ class History:
     links: dict[int, Link]
     cases: list[Case]
     cases_total: int
+    orders: list[Directive]  # the newest
+    orders_total: int
     near: list[School]  # for a code that the list does not have
     page: str  # its page's address; "" when the pages have none
 
@@ -83,9 +87,12 @@ async def do_school(tools: Tools, request: Request, wanted: Wanted) -> Unit[Hist
     rooms = await rooms_of(tools, request)
     about, total = await cases.listing(tools.db, cases.Filter(
         room_ids=rooms, states=cases.ACTIVE, school=school.bemis), CASES)
+    orders, orders_total = await directives.listing(tools.db, directives.Filter(
+        room_ids=rooms, school=school.bemis), ORDERS)
     return result(History(
-        school, listed, found, await _links(tools, found[:SHOWN]), about, total,
-        [] if listed else await schools.near_code(tools.db, school.bemis), _page(tools, school)))
+        school, listed, found, await _links(tools, found[:SHOWN]), about, total, orders,
+        orders_total, [] if listed else await schools.near_code(tools.db, school.bemis),
+        _page(tools, school)))
 
 
 async def _by_name(tools: Tools, name: str) -> School:
@@ -128,7 +135,7 @@ def _page(tools: Tools, school: School) -> str:
 
 
 def render_school(history: History, request: Request) -> list[Say]:
-    """Name, place, how it stands, the last visits, open cases."""
+    """Name, place, how it stands, the last visits, open cases, directives."""
     return [Answer(*render.fitting(lambda rows: _history(history, request, rows),
                                    min(SHOWN, len(history.visits))))]
 
@@ -151,6 +158,10 @@ def _history(history: History, request: Request, rows: int) -> tuple[str, str]:
     listed = render.case_list("Open cases", history.cases, history.cases_total, request)
     text += ["", listed[0]]
     markup.append(listed[1])
+    if history.orders:
+        listed = sheets.listed("Directives", history.orders, history.orders_total, request)
+        text += ["", listed[0]]
+        markup.append(listed[1])
     if history.page:
         text += ["", f"All of it: {history.page}"]
         markup.append(f"<p>{render.link(history.page, 'All of it, with pictures and a map')}</p>")
@@ -298,8 +309,8 @@ def _lines(head: str, lines: list[str]) -> Answer:
 SCHOOL_COMMANDS = [
     Command("school", "BEMIS|NAME",
             "A school's history: how it stands, since when it is functional, the last visits with "
-            "their pictures, open cases. A code or name that I do not know is answered with the "
-            "nearest ones, to be tapped.",
+            "their pictures, open cases, directives. A code or name that I do not know is answered "
+            "with the nearest ones, to be tapped.",
             (), parse_school, do_school, render_school,
             examples=("school 07086", "school GBPS Thangao Hara", "school ۰۷۰۸۶")),
     Command("school import", "",

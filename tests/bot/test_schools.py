@@ -11,9 +11,11 @@ from urllib.parse import quote
 import pytest
 from aiohttp import ClientSession
 
-from archive import directory, messages, schools, unread, visiting
+from archive import directing, directory, messages, schools, unread, visiting
 from archive.cases import Actor
 from archive.db import Database, Unit, open_database
+from archive.directing import By, Charged
+from archive.directives import Finding, Heard
 from archive.model import NewRecord, Sender
 from archive.schools import School
 from archive.visiting import Told
@@ -112,6 +114,12 @@ async def test_a_schools_history(office: SchoolDesk) -> None:
     picture = await office.visit("3", ms("2026-04-06T08:01"), Figures(), kind="picture")
     first = await office.visit("4", ms("2026-04-09T08:00"), Figures(True, students_present=7))
     number = await opened(office.staff, office.desk.room_id, "!case open BEMIS 07086 closed again")
+    heard = Heard("$order", office.desk.room_id, "@wa_1:x", "Nadia Kasi", ms("2026-04-06T09:00"),
+                  "DEO Sibi. Look into BEMIS 07086")
+    by = By(Actor("", "test"), heard.at)
+    [row] = await office.db.write(directing.propose(heard, [Finding(
+        heard.event_id, ("DEO Sibi",), "look into the issue")], by, "07086"))
+    await office.db.write(directing.confirm(row, 2026, [Charged("DEO Sibi", "Sibi")], by))
     for command in ("!school 07086", "!SCHOOL bemis 07086", "!سکول ۰۷۰۸۶", "!بیمس 07086",
                     "!school gbps thangao hara"):
         answer = await office.ask(command)
@@ -121,6 +129,8 @@ async def test_a_schools_history(office: SchoolDesk) -> None:
     assert ("• 6 Apr 2026, 08:00, Sajjad RTSM Sibi: closed; teachers 0 of 1, absent: Gul Hassan; "
             "students 0 of 9; missing: boundary wall, toilet; building: kacha; 1 picture\n") in body
     assert f"Open cases (1)\n• {number} · BEMIS 07086 closed again" in body
+    assert ("Directives (1)\n• D-2026-0001 · DEO Sibi (vacant): no answer yet · look into the issue"
+            " · no date") in body
     for event in (picture, first):
         assert quote(event, safe="") in answer["formatted_body"]
     assert "🖼 1</a>" in answer["formatted_body"]

@@ -11,11 +11,12 @@ import pypdf
 import pytest
 from playwright.async_api import async_playwright
 
-from archive import answers, directing
+from archive import answers, directing, schools
 from archive.answers import Answering
 from archive.cases import Actor
 from archive.directing import By, Charged
 from archive.directives import Finding, Heard
+from archive.schools import School
 from tests.web import seed
 from tests.web.server import Pages
 from tests.web.test_browser import ARGUMENTS, CHROMIUM, open_page
@@ -34,18 +35,18 @@ async def ordered(site: Pages) -> AsyncIterator[Pages]:
     by = By(SHAZIA, now, "$c")
 
     async def order(event: str, what: str, due: int | None, *posts: str,
-                    confirmed: bool = True) -> int:
+                    confirmed: bool = True, school: str = "") -> int:
         at = now - 5 * DAY
         heard = Heard(event, "!room:x", "@wa_1:x", f"Nadia {seed.HOSTILE}", at, what,
                       site.made["photo"])
         finding = Finding(event, posts, what, due, False, ("CS office",), "fax")
-        [row] = await site.db.write(directing.propose(heard, [finding], by))
+        [row] = await site.db.write(directing.propose(heard, [finding], by, school))
         if confirmed:
             await site.db.write(directing.confirm(row, 2026, [
                 Charged(post, post.split()[-1], f"Holder of {post}") for post in posts], by))
         return row
     done = await order("$1", "Send the report", now + DAY, "DEO Sibi")
-    late = await order("$2", "Look into the roof <b>", now - DAY, "DEO Kech")
+    late = await order("$2", "Look into the roof <b>", now - DAY, "DEO Kech", school="05117")
     await order("$3", URDU, None, "DEO Gwadar", "ڈی ای او پنجگور")
     await order("$4", "An appeal", None, "DC Kech", confirmed=False)
     said = Heard("$a", "!room:x", "@wa_2:x", "Qadir Marri", now - DAY, "Complied sir")
@@ -141,3 +142,11 @@ async def test_in_a_browser(ordered: Pages) -> None:
         assert await page.get_by_role("link", name="D-2026-0003").is_visible()
         assert not problems
         await browser.close()
+
+
+async def test_a_schools_page_shows_the_orders_about_it(ordered: Pages) -> None:
+    await ordered.db.write(schools.take([School("05117", "GGPS Thangi", "Kech")],
+                                        SHAZIA, 1))
+    text = plain(await read(ordered, "/schools/05117"))
+    assert "Directives Number What With Due Given D-2026-0002 overdue Look into the roof" in text
+    assert "D-2026-0001" not in text
