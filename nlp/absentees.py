@@ -18,12 +18,15 @@ def absent_names(text: Text) -> tuple[tuple[str, ...], int]:
     known = lists()
     names: list[str] = []
     others = 0
-    for at, word in enumerate(text.words):
-        if word not in known["absent"]:
+    for first, word in enumerate(text.words):
+        if word not in known["absent"] or text.at(first - 1) in known["absent"]:
             continue
-        after, more = _after(text, at)
+        last = first
+        while text.at(last + 1) in known["absent"]:
+            last += 1
+        after, more = _after(text, last)
         if not after and not more:
-            after, more = _before(text, at)
+            after, more = _before(text, first)
         names += [name for name in after if name not in names]
         others += more
     if not names:
@@ -109,7 +112,8 @@ def _name(text: Text, part: list[int], from_left: bool) -> tuple[str, bool]:
 def _may_name(text: Text, at: int) -> bool:
     word = text.words[at]
     written = text.text[text.found[at].start:text.found[at].end]
-    if word.isdigit() or word in cue("school_types") or word in _OTHER_WORDS:
+    if word.isdigit() or word in cue("school_types") or word in _OTHER_WORDS \
+            or word in lists()["absent"]:
         return False
     if written.isascii():
         return written[0].isupper() or (at > 0 and text.text[text.found[at - 1].start].isupper()

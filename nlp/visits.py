@@ -14,7 +14,8 @@ from nlp.figures import Figures, figures, lists
 from nlp.phrases import Phrases, data
 from nlp.sentences import Text
 
-LOCKED = ("library", "science lab", "classrooms", "main gate", "windows")  # closed is not missing
+LOCKED = ("library", "science lab", "lab", "computer lab", "classrooms", "main gate", "windows")  # closed is not missing
+NO_FACILITY = "nobody's"  # words of people that hold a facility's
 BROKEN = ("main gate", "windows", "all facilities")  # named where repairs are asked for
 REACH = 4  # words within which `no`, `not`, `nahi` speaks of a facility
 
@@ -46,6 +47,12 @@ def _facilities() -> Phrases:
         "facilities"].items() for spelling in spellings], 0)
 
 
+@cache
+def _absences() -> Phrases:
+    return Phrases([(spelling, "ghairhazir") for spelling in data("visits.json")[
+        "absent_phrases"]], 0)
+
+
 def visit(text: Text, school: bool, going_on: bool) -> Visit | None:
     """The visit that a text reports, or None. `school`: it names one; `going_on`: its sender has
     just begun a report, of which this may be a part."""
@@ -58,19 +65,20 @@ def visit(text: Text, school: bool, going_on: bool) -> Visit | None:
     names, others = absent_names(text)
     found = _corrected(text, found, names, others)
     missing, building = missing_facilities(text), _building(text)
-    state = _open(text, found, names)
+    told = _told_open(text)
+    state = told if told is not None else _counted_open(found, names)
     result = Visit(state, found.sanctioned, found.present, names, found.enrolled,
                    found.students, missing, building)
-    return result if _enough(text, result, school, going_on, state) else None
+    return result if _enough(text, result, school, going_on, told) else None
 
 
 def _as_one(text: Text) -> Text:
-    """`ghair hazir` as one word, as its Urdu is."""
-    words = list(text.words)
-    for at in range(len(words) - 1):
-        if words[at] in ("ghair", "ghayr", "gair", "ghaer") and words[at + 1] in (
-                "hazir", "haazir", "hazr", "mojood"):
-            words[at], words[at + 1] = "ghairhazir", "ghairhazir"
+    """What says in several words that somebody is absent (`not came`, `w/o leave`) as one."""
+    words, none = list(text.words), lists()["none"]
+    for found in _absences().find(text.found, text.text):
+        if not none.isdisjoint(words[max(0, found.start - 3):found.start]):
+            continue  # `koi hazir nahi`: that is a count
+        words[found.start:found.end] = [found.name] * (found.end - found.start)
     return Text(text.text, text.found, words, text.gaps, text.sentences)
 
 
@@ -133,16 +141,19 @@ def _closed_at(text: Text) -> bool:
     return False
 
 
-def _open(text: Text, found: Figures, names: tuple[str, ...]) -> bool | None:
-    """Open, closed, or not told. Who counts people in a school has found it open."""
+def _told_open(text: Text) -> bool | None:
+    """Open, closed, or not told in words."""
     known = lists()
     opened = any(word in known["open"] and not any(
         one in known["not_school"] for one in text.words[max(0, at - 2):at])
         and text.at(at + 1) not in ("nahi", "نہیں") for at, word in enumerate(text.words))
     if opened and text.at(0) != "not":
         return True
-    if _closed_at(text):
-        return False
+    return False if _closed_at(text) else None
+
+
+def _counted_open(found: Figures, names: tuple[str, ...]) -> bool | None:
+    """Who counts people in a school has found it open."""
     if (found.present or 0) > 0 or (found.students or 0) > 0:
         return True
     return False if found.present == 0 and found.students == 0 and names else None
@@ -164,8 +175,9 @@ def missing_facilities(text: Text) -> tuple[str, ...]:
         earlier = number > 0 and item.start - found[number - 1].end <= 2 and found[
             number - 1].name in result
         broken = item.name in BROKEN and "repair" in text.words
-        told = (denied or (earlier and not set(after) & known["open"])) and item.name not in LOCKED
-        if (told or broken) and item.name not in result:
+        shut = item.name in LOCKED and not {"nahi", "no", "not", "نہیں"} & {*before, *after}
+        told = (denied or (earlier and not set(after) & known["open"])) and not shut
+        if (told or broken) and item.name not in (*result, NO_FACILITY):
             result.append(item.name)
     return tuple(result)
 
