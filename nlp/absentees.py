@@ -39,7 +39,7 @@ def _after(text: Text, at: int) -> tuple[list[str], int]:
     gap = text.gaps[at + 1] if at + 1 < len(text) else "."
     if text.at(at + 1).isdigit() and at + 2 < len(text) and "(" in text.gaps[at + 2]:
         at, gap = at + 1, " "  # `absent 2 (Noor Ahmad, Zia)`
-    if at + 1 >= len(text) or _CLOSE.search(gap):
+    if at + 1 >= len(text) or _CLOSE.search(gap.strip().removeprefix("(")):
         return [], 0
     stop = at + 1
     while stop < len(text) and not (stop > at + 1 and _CLOSE.search(text.gaps[stop]) and not (
@@ -77,16 +77,17 @@ def _listed(text: Text, start: int, end: int, from_left: bool) -> tuple[list[str
             parts.append([])
             continue
         parts[-1].append(at)
-    names, others = [], 0
-    for part in parts:
+    names: list[str] = []
+    others = 0
+    for part in parts if from_left else reversed(parts):
         name, is_other = _name(text, part, from_left)
         if is_other:
             others += 1
         elif name:
             names.append(name)
-        elif from_left and part:
+        elif part:
             break
-    return names, others
+    return (names if from_left else names[::-1]), others
 
 
 def _name(text: Text, part: list[int], from_left: bool) -> tuple[str, bool]:

@@ -147,12 +147,13 @@ def _word_number(text: Text, at: int, end: int) -> int | None:
     following = text.words[at + 1:at + 3]
     nouns = known["teachers"] | known["students"] | known["sanctioned"] | known["present"]
     if word in known["both"]:
-        return 2 if any(w in known["teachers"] or w in known["present"] or w in known["absent"]
+        return known["numbers"].get(word, 2) if any(w in known["teachers"] or w in known["present"] or w in known["absent"]
                         for w in text.words[at + 1:min(end, at + 4)]) and not set(
             text.words[at + 1:end]) & known["absent"] else None
     if word in known["none"]:
-        return 0 if any(w in nouns for w in text.words[at + 1:min(end, at + 5)]) and bool(
-            _DENIED & set(text.words[at:end])) else None
+        counted = _from(text, at - 2) or any(
+            w in nouns for w in text.words[at + 1:min(end, at + 5)])
+        return 0 if counted and bool(_DENIED & set(text.words[at:end])) else None
     value = known["numbers"].get(word)
     if value is None:
         return None
@@ -267,6 +268,8 @@ def _single(text: Text, piece: _Piece, number: tuple[int, int], said: list[str],
     roles = set(said)
     got.topic = kind = _kind(text, piece, place, roles, got)
     near = set(text.words[max(piece.start, place - 2):place + 3])
+    if kind == "teachers" and _distance(text, place, "absent") > 3:
+        roles.discard("absent")
     if "leave" in roles and not roles & {"present"} or (
             "leave" in roles and _distance(text, place, "leave") < _distance(
                 text, place, "present")):

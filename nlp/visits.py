@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from archive import fold
 from nlp.absentees import absent_names
 from nlp.figures import Figures, figures, lists
-from nlp.phrases import Phrases, data
+from nlp.phrases import Found, Phrases, data
 from nlp.sentences import Text
 
 LOCKED = ("library", "science lab", "lab", "computer lab", "classrooms", "main gate", "windows")  # closed is not missing
+_AND = frozenset(fold.tokens("and n aur or ya bhi اور و یا بھی"))
+_OF = frozenset(fold.tokens("ki ka ke کی کا کے"))
+_THERE = frozenset(fold.tokens("hai he hain available mojood maujood ہے ہیں موجود"))
+_ASKING = frozenset(fold.tokens("please plz pls kindly request requested fund funds grant provide "
+                                "darkhwast guzarish meherbani intezam مہربانی درخواست گزارش فنڈ"))
 NO_FACILITY = "nobody's"  # words of people that hold a facility's
 BROKEN = ("main gate", "windows", "all facilities")  # named where repairs are asked for
 REACH = 4  # words within which `no`, `not`, `nahi` speaks of a facility
@@ -76,8 +82,11 @@ def _as_one(text: Text) -> Text:
     """What says in several words that somebody is absent (`not came`, `w/o leave`) as one."""
     words, none = list(text.words), lists()["none"]
     for found in _absences().find(text.found, text.text):
-        if not none.isdisjoint(words[max(0, found.start - 3):found.start]):
-            continue  # `koi hazir nahi`: that is a count
+        before = words[max(0, found.start - 3):found.start]
+        if not none.isdisjoint(before) or any(
+                item.start in range(found.start - 3, found.start)
+                for item in _facilities().find(text.found, text.text)):
+            continue  # `koi hazir nahi` is a count, `pani mojood nahi` is about water
         words[found.start:found.end] = [found.name] * (found.end - found.start)
     return Text(text.text, text.found, words, text.gaps, text.sentences)
 
@@ -94,6 +103,9 @@ def _enough(text: Text, found: Visit, school: bool, going_on: bool, state: bool 
                                                or found.missing or visited)):
         return bool(found.told >= 2)
     if _closed_at(text) and (found.absent_teachers or visited or found.missing):
+        return True
+    if school and not _ASKING & set(text.words) and (
+            len(found.missing) >= 2 or (found.missing and found.building)):
         return True
     return _generic(text) and (bool(found.building) or len(found.missing) > 0)
 
@@ -169,10 +181,14 @@ def missing_facilities(text: Text) -> tuple[str, ...]:
         start, end = clause
         before = text.words[max(start, item.start - REACH):item.start]
         after = text.words[item.end:min(end, item.end + REACH)]
-        listed = number + 1 < len(found) and found[number + 1].start - item.end <= 2
-        denied = any(word in known["lacking"] for word in (*before, *after)) or (
-            listed and _lacks(text, found, number, known)) or _under_missing(text, item.start)
-        earlier = number > 0 and item.start - found[number - 1].end <= 2 and found[
+        if after[:1] and after[0] in _OF:
+            after = [word for word in after if word not in known["fallen"]]  # `washroom ki chhat`
+        listed = number + 1 < len(found) and _joined(text, item, found[number + 1])
+        there = after[:1] and after[0] in _THERE and after[1:2] and after[1] not in known["lacking"]
+        denied = bool(set(before[-1:]) & known["lacking"]) or (not there and (
+            any(word in known["lacking"] for word in (*before, *after)) or (
+                listed and _lacks(text, found, number, known)) or _under_missing(text, item.start)))
+        earlier = number > 0 and _joined(text, found[number - 1], item) and found[
             number - 1].name in result
         broken = item.name in BROKEN and "repair" in text.words
         shut = item.name in LOCKED and not {"nahi", "no", "not", "نہیں"} & {*before, *after}
@@ -191,12 +207,18 @@ def _under_missing(text: Text, at: int) -> bool:
     return False
 
 
+def _joined(text: Text, one: Found, two: Found) -> bool:
+    """Whether two stand in one list: nothing between them, or `and`."""
+    return set(text.words[one.end:two.start]) <= _AND
+
+
 def _lacks(text: Text, found: list[Any], number: int, known: dict[str, Any]) -> bool:
     """Whether a list of facilities that begins at one ends with `nahi`: `pani, washroom nahi`."""
     last = number
-    while last + 1 < len(found) and found[last + 1].start - found[last].end <= 2:
+    while last + 1 < len(found) and _joined(text, found[last], found[last + 1]):
         last += 1
-    after = text.words[found[last].end:found[last].end + 3]
+    _, end = _clause(text, found[last].start)
+    after = text.words[found[last].end:min(end, found[last].end + REACH)]
     return any(word in known["lacking"] for word in after)
 
 
