@@ -17,10 +17,12 @@ from archive import fold
 from nlp.phrases import data
 from nlp.sentences import Text
 
+FEW = 25  # teachers of a school, when nothing says whom a pair counts
 MOST = 5000  # what is more is no count of a school
-TOTALS, HERE, AWAY = ("sanctioned", "enrolled", "total"), "present", ("absent", "leave")
+TOTALS, HERE = ("sanctioned", "enrolled", "total"), "present"
 _STOP = re.compile(r"[.,،۔\n;:()|]|->|→")
-_INSIDE = re.compile(r"[^\S\n]*(?::|=|-|–|->|→)[^\S\n]*|\.[^\S\n]*-")  # between a label and its number
+# Between a label and its number.
+_INSIDE = re.compile(r"[^\S\n]*(?::|=|-|–|->|→)[^\S\n]*|\.[^\S\n]*-")
 
 
 class Figures(NamedTuple):
@@ -147,9 +149,9 @@ def _word_number(text: Text, at: int, end: int) -> int | None:
     following = text.words[at + 1:at + 3]
     nouns = known["teachers"] | known["students"] | known["sanctioned"] | known["present"]
     if word in known["both"]:
-        return known["numbers"].get(word, 2) if any(w in known["teachers"] or w in known["present"] or w in known["absent"]
-                        for w in text.words[at + 1:min(end, at + 4)]) and not set(
-            text.words[at + 1:end]) & known["absent"] else None
+        near, rest = set(text.words[at + 1:min(end, at + 4)]), set(text.words[at + 1:end])
+        counted = near & (known["teachers"] | known["present"]) and not rest & known["absent"]
+        return known["numbers"].get(word, 2) if counted else None
     if word in known["none"]:
         counted = _from(text, at - 2) or any(
             w in nouns for w in text.words[at + 1:min(end, at + 5)])
@@ -159,7 +161,7 @@ def _word_number(text: Text, at: int, end: int) -> int | None:
         return None
     if word == "no":
         return 0 if any(w in known["students"] | known["teachers"] for w in following[:1]) else None
-    if value == 1 and {"bhi", "بھی"} & set(following[:1]) and _DENIED & set(text.words[at:end]):
+    if value == 1 and {"bhi", "بھی"} & set(following) and _DENIED & set(text.words[at:end]):
         return 0  # `aik bhi nahi`
     return int(value) if any(w in nouns or w in ("hi", "ہی", "میں", "mein") for w in following) \
         or (text.at(at - 1) in nouns) or word in ("zero", "nil", "sifar", "صفر") else None
@@ -198,7 +200,7 @@ def _pairs(text: Text, piece: _Piece, got: _Got, students: bool, teachers: bool
         present, total, place, last = pair
         kind = "students" if students and not teachers else (
             "teachers" if teachers and not students else _closest(text, piece, place)
-            if students else got.topic or "students")
+            if students else got.topic or ("teachers" if total <= FEW else "students"))
         if kind == "teachers" and {"present", "sanctioned"} <= set(got.told):
             kind = "students"
         got.put(kind, False, present)
@@ -249,12 +251,10 @@ def _labelled(text: Text, piece: _Piece, numbers: list[tuple[int, int]]) -> list
     for at, label in labels:
         following = next((n for n, place in enumerate(places) if place > at), None)
         before = next((n for n in range(len(places) - 1, -1, -1) if places[n] < at), None)
-        if before is None or (following is not None and leads):
-            owner = following
-        elif following is not None and places[following] == at + 1 and places[before] < at - 1:
-            owner = following
-        else:
-            owner = before
+        beside = following is not None and before is not None and (
+            places[following] == at + 1 and places[before] < at - 1)
+        owner = following if before is None or beside or (
+            following is not None and leads) else before
         if owner is not None:
             said[owner].append(label)
     return said
@@ -270,9 +270,8 @@ def _single(text: Text, piece: _Piece, number: tuple[int, int], said: list[str],
     near = set(text.words[max(piece.start, place - 2):place + 3])
     if kind == "teachers" and _distance(text, place, "absent") > 3:
         roles.discard("absent")
-    if "leave" in roles and not roles & {"present"} or (
-            "leave" in roles and _distance(text, place, "leave") < _distance(
-                text, place, "present")):
+    if "leave" in roles and (HERE not in roles or _distance(text, place, "leave") < _distance(
+            text, place, HERE)):
         return
     if "absent" in roles and HERE not in roles:
         if kind == "students" and "out" in near:
@@ -281,6 +280,9 @@ def _single(text: Text, piece: _Piece, number: tuple[int, int], said: list[str],
         elif some & (_ALL | lists()["both"]):
             got.put(kind, False, 0)
         return
+    if value == 1 and kind == "teachers" and text.at(place + 1) in ("hi", "ہی") and text.at(
+            place + 2) in ("hai", "ہے"):
+        got.put(kind, True, 1)  # `ek hi hai aur hazir thi`
     if HERE in roles and not (roles & set(TOTALS) and _distance(text, place, HERE) > min(
             _distance(text, place, name) for name in TOTALS)):
         got.put(kind, False, value)

@@ -15,7 +15,8 @@ from nlp.figures import Figures, figures, lists
 from nlp.phrases import Found, Phrases, data
 from nlp.sentences import Text
 
-LOCKED = ("library", "science lab", "lab", "computer lab", "classrooms", "main gate", "windows")  # closed is not missing
+LOCKED = ("library", "science lab", "lab", "computer lab", "classrooms", "main gate",
+          "windows")  # closed is not missing
 _AND = frozenset(fold.tokens("and n aur or ya bhi اور و یا بھی"))
 _OF = frozenset(fold.tokens("ki ka ke کی کا کے"))
 _THERE = frozenset(fold.tokens("hai he hain available mojood maujood ہے ہیں موجود"))
