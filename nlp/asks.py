@@ -190,7 +190,9 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
         return not (after in ("has", "have", "had") and text.at(end + 1) != "to")
     if group[0].kind == "post" and any(
             one.at > end and not one.english and one.kind != "need" for one in anchors) \
-            and text.at(start - 1) not in ("ka", "ki", "ke", "کا", "کی", "کے", "aur", "اور"):
+            and (text.at(start - 1) not in ("ka", "ki", "ke", "کا", "کی", "کے", "aur", "اور")
+                 or text.at(start - 2) in words("district_words") | words("regions") | {
+                     "ڈویژن", "ریجن"}):
         return True
     if opens(text, sentence, start):
         if end >= sentence.end:
