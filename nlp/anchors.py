@@ -29,6 +29,8 @@ def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]]) -> lis
     at = sentence.start
     while at < sentence.end:
         word = text.words[at]
+        if word == "failing" and text.at(at + 1) == "which":
+            break  # what happens else is no order
         depth += text.gaps[at].count("(") - text.gaps[at].count(")")
         if at in ends or (at > sentence.start and re.search(r"[,:،)\-–*]", text.gaps[at])):
             fresh = depth <= 0
@@ -81,6 +83,9 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
                 and not _told_of(text.words[sentence.start:at]) \
                 and _may_do(text.at(nxt)) and nxt < sentence.end:
             return Anchor(nxt, "do", text.at(nxt))
+    if word == "to" and text.at(at - 1) in words("connect") and before \
+            and before[-1].kind == "do" and following in words("verbs"):
+        return Anchor(at + 1, "do", following)  # `directed to form teams and to furnish names`
     if word in words("modals") or word == "to":
         found = _modal(text, sentence, at, ends)
         if found:
@@ -160,6 +165,9 @@ def _modal(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | 
     subject = text.words[sentence.start:at]
     generic = bool(set(subject) & words("generic")) and not told and not set(subject[:2]) & {
         "i", "we"}
+    if text.at(nxt) in ("remain", "stay") and word in words("firm_modals"):
+        verb = _participle(text, nxt + 1)
+        return Anchor(nxt, "passive", verb) if verb else None  # `classes shall stay suspended`
     if text.at(nxt) == "be" and word in words("firm_modals") | {"to", "will", "need", "needs"}:
         verb = _participle(text, nxt + 1)
         if verb and word != "will" and word != "to":

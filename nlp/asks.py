@@ -213,7 +213,9 @@ def _owes(text: Text, sentence: Sentence, start: int, end: int) -> bool:
 
 
 def _negated(text: Text, sentence: Sentence, anchor: Anchor) -> bool:
-    near = text.words[max(sentence.start, anchor.at - 2):anchor.at]
+    first = max(sentence.start, anchor.at - 2)
+    near = [text.words[at] for at in range(first, anchor.at) if not any(
+        re.search(r"[,،;:]", text.gaps[later]) for later in range(at + 1, anchor.at + 1))]
     return bool(set(near) & (words("negative") | {"nobody", "none"}))
 
 

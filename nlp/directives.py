@@ -251,6 +251,7 @@ def _owing(said: Said, chat: Chat) -> tuple[str, ...]:
     text = said.text
     for sentence in text.sentences:
         here = [one for one in said.named if sentence.start <= one.start < sentence.end]
+        here = [one for one in here if one.kind != "people"]
         if here and all(one.kind == "place" for one in here) \
                 and has("owing", text.words, sentence.start, sentence.end) >= 0:
             return tuple(dict.fromkeys(f"DEO {place}" for one in here for place in one.places))
