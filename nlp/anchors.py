@@ -167,7 +167,8 @@ def _modal(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | 
         "i", "we"}
     if text.at(nxt) in ("remain", "stay") and word in words("firm_modals"):
         verb = _participle(text, nxt + 1)
-        return Anchor(nxt, "passive", verb) if verb else None  # `classes shall stay suspended`
+        if verb:
+            return Anchor(nxt, "passive", verb)  # `classes shall stay suspended`
     if text.at(nxt) == "be" and word in words("firm_modals") | {"to", "will", "need", "needs"}:
         verb = _participle(text, nxt + 1)
         if verb and word != "will" and word != "to":

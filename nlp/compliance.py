@@ -262,7 +262,8 @@ def state_of(said: Said) -> tuple[str | None, str]:
     if noted and len(folded) <= 4 and has("done", folded) < 0 and (
             noting or not _finished(folded)):
         return "acknowledged", "the sender has noted it"
-    if has("refused", folded) >= 0 and not papers and folded[0] not in words("well_noted"):
+    if (has("refused", folded) >= 0 or _cannot(folded)) and not papers \
+            and folded[0] not in words("well_noted"):
         return "refused", "the sender says that it cannot be done"
     done = _done(said)
     doing = has("doing", folded) >= 0 or _is_doing(folded)
@@ -272,6 +273,8 @@ def state_of(said: Said) -> tuple[str | None, str]:
     if has("begun", folded) >= 0 or has("partly", folded) >= 0 or (
             done and doing and not promised and has("doing_strong", folded) >= 0 and not papers):
         return "in_progress", "it is begun or done in part"
+    if done and not papers and _goes_on(said):
+        return "in_progress", "it is done in part, and goes on"
     if done and not (promised and _promise_leads(folded)):
         return "done", "the words say that it is done"
     if folded[0] in words("well_noted") and (promised or not doing):
@@ -283,6 +286,33 @@ def state_of(said: Said) -> tuple[str | None, str]:
     if promised or noted:
         return "acknowledged", "the sender has noted it" if noted else "the sender promises it"
     return None, ""
+
+
+def _cannot(folded: list[str]) -> bool:
+    """`nahi aa sakunga`, `ہم نہیں دے سکیں گے`, `mujh se nahi hoga`."""
+    for at, word in enumerate(folded):
+        if word in words("able") and set(folded[max(0, at - 3):at]) & words("negative"):
+            return True
+    return has("refusing", folded) >= 0
+
+
+def _goes_on(said: Said) -> bool:
+    """Whether after what is done the last part tells what is still being done: `12 opened, work on
+    the rest goes on`."""
+    text, done, going = said.text, False, False
+    start = 0
+    for at in range(1, len(text) + 1):
+        if at < len(text) and not (re.search(r"[.,،۔;\n]", text.gaps[at])
+                                   or text.words[at] in words("however")):
+            continue
+        part = text.words[start:at]
+        if has("done", part) >= 0 or _finished(part):
+            done, going = True, False
+        elif has("going", part) >= 0 or (set(part) & words("going_on")
+                                         and not set(part) & words("negative")):
+            going = True
+        start = at
+    return done and going
 
 
 def _handed_in(first: list[str]) -> bool:
@@ -351,7 +381,7 @@ def _promise_leads(folded: list[str]) -> bool:
 
 def _unsaid(said: Said, chosen: Given) -> str | None:
     """The state of an answer whose words tell none: an account given to a question is done."""
-    if chosen.directive.kind == "question":
+    if chosen.directive.kind == "question" or chosen.words & words("accounts"):
         return "done"
     if len(said.text) <= SHORT and any(word.isdigit() for word in said.text.words):
         return "done"

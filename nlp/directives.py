@@ -43,7 +43,8 @@ def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...],
             found[-1] = replace(found[-1], end=ask.end)
             continue  # `ensure that nobody …`: one order
         later = next((one.to for one in every[number + 1:] if one.to), ())
-        if ask.kind == "question" and not ask.to and later and not said.message.quote:
+        if ask.kind == "question" and not ask.to and later and (
+                not said.message.quote or _quotes_above(said, chat)):
             ask = replace(ask, to=later)  # `Who did it? Rahat, report today.`
         if found and ask.to == found[-1].ask.to and (ask.to or found[-1].why in FROM_TALK):
             order = _order(ask, said, chat, sender, deadlines, (found[-1].to, found[-1].why))
@@ -75,6 +76,14 @@ def _appeals(said: Said, chat: Chat) -> bool:
     return bool(found) and chat.office.rank(found[0]) < said.sender.rank
 
 
+def _quotes_above(said: Said, chat: Chat) -> bool:
+    """Whether what a message quotes is by somebody above its sender, or by an equal."""
+    quoted = chat.quoted(said)
+    return bool(quoted and quoted.sender and said.sender
+                and quoted.sender.rank <= said.sender.rank
+                and quoted.sender.person != said.sender.person)
+
+
 def _ensures(text: Text, ask: Ask) -> bool:
     """`ensure that`, `یقینی بنائیں کہ`: what follows in its sentence is what is to be ensured."""
     return text.at(ask.at + 1) in words("that") and (
@@ -98,9 +107,7 @@ def _order(ask: Ask, said: Said, chat: Chat, sender: Holder, deadlines: tuple[De
     if has("suggestions", text.words, ask.start, ask.end) >= 0 or _only_praise(text, ask) \
             or _exhorts(text, ask):
         return None
-    quoted = chat.quoted(said)
-    if ask.kind == "question" and not ask.to and quoted and quoted.sender \
-            and quoted.sender.rank <= sender.rank and quoted.sender.person != sender.person:
+    if ask.kind == "question" and not ask.to and _quotes_above(said, chat):
         return None  # put to somebody above, or to an equal
     if ask.negated and ask.kind == "passive" and ask.verb in words("unheard"):
         return None  # `no excuse shall be entertained`
