@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cache
 
 from nlp.chat import Chat, Given
-from nlp.lexicon import has, participles, words
+from nlp.lexicon import has, participles, stems, words
 from nlp.reading import stem
 from nlp.said import Answer, Directive, Said
 
@@ -37,7 +37,8 @@ def answer(said: Said, chat: Chat, given: tuple[Directive, ...] = ()) -> Answer 
         state, why = _unsaid(said, chosen), "what was asked is told"
     if state is None:
         return None
-    if chosen.directive.kind == "question" and state != "done" and _tells(said, state):
+    if chosen.directive.kind == "question" and state != "done" and _tells(said, state) \
+            and has("time_asked", said.text.words) < 0:
         state, why = "done", "the question is answered"
     quoted = said.message.quote == chosen.message
     return Answer(chosen.message, chosen.n, state, 0.9 if quoted else 0.7,
@@ -336,8 +337,11 @@ def _done(said: Said) -> bool:
 def _finished(folded: list[str]) -> bool:
     """`kar diya hai`, `bhej diye`, `ho gaya`, `mil gayi`, `جمع کر دی`, `ارسال کر دیے گئے`."""
     for at in range(1, len(folded)):
-        if folded[at] in words("gave") and (folded[at - 1] in words("gave_after")
-                                            or folded[at - 1] in words("loan_verbs")):
+        if folded[at] == "been" and folded[at - 1] in ("has", "have") and any(
+                word.endswith("ed") or word in participles() for word in folded[at + 1:at + 3]) \
+                and "being" not in folded[at + 1:at + 3]:
+            return True
+        if folded[at] in words("gave") and folded[at - 1] in _carried_out():
             if folded[at + 1:at + 2] and folded[at + 1] in ("jaega", "jayega", "jaye", "jaegi",
                                                            "جائے", "جائیں"):
                 continue
@@ -345,6 +349,12 @@ def _finished(folded: list[str]) -> bool:
         if folded[at] in words("went") and folded[at - 1] in words("went_after"):
             return True
     return False
+
+
+@cache
+def _carried_out() -> frozenset[str]:
+    """What stands before `diya`, `li` where a deed is done; not `dekh liya`, `bula liya`."""
+    return words("gave_after") | words("loan_verbs") | (stems() - words("looked"))
 
 
 def _is_doing(folded: list[str]) -> bool:
