@@ -10,6 +10,7 @@ from nlp.lexicon import has, participles, stems, words
 from nlp.reading import stem
 from nlp.said import Answer, Directive, Said
 
+LONG = 30  # words of an answer that goes through several questions
 SHORT = 8  # words of a bare acknowledgement
 LIVE = timedelta(hours=34)  # an unquoted word of thanks or assent is to an order of so long ago
 ALIKE = 6  # letters by which words are compared: inquire, inquiry
@@ -100,7 +101,15 @@ def _chosen(said: Said, chat: Chat, candidates: list[Given], state: str | None) 
                 abs(score - best[0]) < 1e-9 and given.message == best[1].message
                 and given.n < best[1].n):
             best = score, given
-    return best[1] if best else None
+    return _first_asked(said, best[1], candidates) if best else None
+
+
+def _first_asked(said: Said, chosen: Given, candidates: list[Given]) -> Given:
+    """Who answers several questions of one message at length begins with the first."""
+    if chosen.directive.kind != "question" or len(said.text) < LONG:
+        return chosen
+    return min((given for given in candidates if given.message == chosen.message
+                and given.directive.kind == "question"), key=lambda given: given.n)
 
 
 def _direct(given: Given) -> bool:
