@@ -97,6 +97,9 @@ def _name(text: Text, part: list[int], from_left: bool) -> tuple[str, bool]:
         return "", True
     kept: list[int] = []
     for at in part if from_left else reversed(part):
+        if not kept and not from_left and (text.words[at] in _SINCE or text.words[at].isdigit()
+                                           or text.words[at] in known["numbers"]):
+            continue
         if text.words[at] in known["titles"] or text.words[at] in _BEING:
             if kept:
                 break
@@ -126,6 +129,8 @@ _SMALL = frozenset(fold.tokens(
     "is was were are on at in since from for without and absent with of to bila but found "
     "also again today still ghair hazir tha thi"))
 _BEING = frozenset(fold.tokens("tha thi hai hain تھا تھے ہیں"))
+_SINCE = frozenset(fold.tokens("se say since for din days day hafte weeks mahine months سے دن ہفتے "
+                               "ہفتہ ماہ مہینے مہینوں دنوں"))
 _AWAY = frozenset(fold.tokens("karachi quetta dubai کراچی کوئٹہ"))
 _OTHER_WORDS = frozenset(fold.tokens(
     "school students teachers absent present sanctioned enrolled register one two three four "

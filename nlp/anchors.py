@@ -177,7 +177,10 @@ def _modal(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | 
             return Anchor(nxt, "do", "be")
         return None
     if word == "to":
-        return None
+        bound = text.at(at - 1) in ("is", "are") or (
+            text.at(at - 1) == "not" and text.at(at - 2) in ("is", "are"))
+        return Anchor(nxt, "do", text.at(nxt)) if bound and told and text.at(nxt) in words(
+            "verbs") else None  # `all DMCs are to stop`
     if text.at(nxt) == "reach" and word in words("firm_modals"):
         return Anchor(nxt, "passive" if not told else "do", "reach")
     if word in ("need", "needs", "has", "have", "ought"):

@@ -38,7 +38,8 @@ def answer(said: Said, chat: Chat, given: tuple[Directive, ...] = ()) -> Answer 
         state, why = _unsaid(said, chosen), "what was asked is told"
     if state is None:
         return None
-    if chosen.directive.kind == "question" and state != "done" and _tells(said, state) \
+    if chosen.directive.kind == "question" and state in (
+            "in_progress", "acknowledged") and _tells(said, state) \
             and has("time_asked", said.text.words) < 0:
         state, why = "done", "the question is answered"
     quoted = said.message.quote == chosen.message
@@ -280,7 +281,7 @@ def state_of(said: Said) -> tuple[str | None, str]:
     promised = has("promised", folded) >= 0 or _promises(folded)
     if _handed_in(folded[:4]) and has("partly", folded) < 0:
         return "done", "the words say that it is done"
-    if has("begun", folded) >= 0 or has("partly", folded) >= 0 or (
+    if _share(said) or has("begun", folded) >= 0 or has("partly", folded) >= 0 or (
             done and doing and not promised and has("doing_strong", folded) >= 0 and not papers):
         return "in_progress", "it is begun or done in part"
     if done and not papers and _goes_on(said):
@@ -289,13 +290,19 @@ def state_of(said: Said) -> tuple[str | None, str]:
         return "done", "the words say that it is done"
     if folded[0] in words("well_noted") and (promised or not doing):
         return "acknowledged", "the sender has noted it"
-    if doing:
+    if doing and not (promised and folded[-1].endswith(("unga", "ungi", "enge", "ونگا", "ونگی"))):
         return "in_progress", "the words say that it is being done"
     if papers:
         return "done", "what was asked for is handed in"
     if promised or noted:
         return "acknowledged", "the sender has noted it" if noted else "the sender promises it"
     return None, ""
+
+
+def _share(said: Said) -> bool:
+    """`65% done`, `65 فیصد ہو چکا`."""
+    return any(0 < int(one[1]) < 100 for one in re.finditer(
+        r"(?<![\d.])(\d{1,2})\s*(?:%|percent|per cent|فیصد|fisad)", said.text.text))
 
 
 def _cannot(folded: list[str]) -> bool:
