@@ -9,7 +9,7 @@ from nlp.schools import schools
 from nlp.sentences import cut
 from nlp.visits import visit
 
-VERSION = "nlp.visits 1"  # higher: the whole record is read again
+VERSION = "nlp.visits 2"  # higher: the whole record is read again
 
 
 def reader() -> Reader:
