@@ -37,7 +37,8 @@ def absent_names(text: Text) -> tuple[tuple[str, ...], int]:
 def _after(text: Text, at: int) -> tuple[list[str], int]:
     """Names in the list that follows: `Absent: A, B and C`."""
     gap = text.gaps[at + 1] if at + 1 < len(text) else "."
-    if text.at(at + 1).isdigit() and at + 2 < len(text) and "(" in text.gaps[at + 2]:
+    if text.at(at + 1).isdigit() and at + 2 < len(text) and re.search(
+            r"[(:–-]", text.gaps[at + 2]):
         at, gap = at + 1, " "  # `absent 2 (Noor Ahmad, Zia)`
     if at + 1 >= len(text) or _CLOSE.search(gap.strip().removeprefix("(")):
         return [], 0

@@ -218,7 +218,8 @@ def _pair(text: Text, numbers: list[tuple[int, int]]) -> tuple[int, int, int, in
         between = text.words[one + 1:two]
         small, large = min(first, second), max(first, second)
         if not between and "/" in text.gaps[two]:
-            return (first, second, one, two) if first <= second else None
+            dated = two + 1 < len(text) and "/" in text.gaps[two + 1]
+            return None if dated else (small, large, one, two)  # `sanctioned/present: 14/9` too
         if _from(text, one + 1) or _from(text, one + 2):
             return (second, first, two, two) if second <= first else None
         if (("of" in between or "out" in between or "against" in between) and len(between) <= 6):
@@ -245,8 +246,11 @@ def _labelled(text: Text, piece: _Piece, numbers: list[tuple[int, int]]) -> list
     labels = [(at, label) for at in range(piece.start, piece.end)
               if at not in places and (label := _label(text.words[at]))]
     first_role = next((at for at, label in labels if label not in ("teachers", "students")), None)
-    leads = bool(places) and first_role is not None and first_role < places[0] and not any(
+    ends = bool(places) and not any(
         at > places[-1] for at, label in labels if label not in ("teachers", "students"))
+    leads = ends and ((first_role is not None and first_role < places[0])
+                      or (labels[:1] != [] and labels[0][0] == places[0] - 1
+                          and not any(at > places[-1] for at, _ in labels)))
     said: list[list[str]] = [[] for _ in numbers]
     for at, label in labels:
         following = next((n for n, place in enumerate(places) if place > at), None)

@@ -157,12 +157,15 @@ def _closed_at(text: Text) -> bool:
 def _told_open(text: Text) -> bool | None:
     """Open, closed, or not told in words."""
     known = lists()
-    opened = any(word in known["open"] and not any(
+    shut = any(word in known["open"] and text.at(at - 1) in ("not", "na", "نہ") and not any(
+        one in known["not_school"] for one in text.words[max(0, at - 3):at])
+        for at, word in enumerate(text.words))
+    opened = not shut and any(word in known["open"] and not any(
         one in known["not_school"] for one in text.words[max(0, at - 2):at])
         and text.at(at + 1) not in ("nahi", "نہیں") for at, word in enumerate(text.words))
     if opened and text.at(0) != "not":
         return True
-    return False if _closed_at(text) else None
+    return False if shut or _closed_at(text) else None
 
 
 def _counted_open(found: Figures, names: tuple[str, ...]) -> bool | None:

@@ -93,7 +93,9 @@ SHAH = "GBPS Killi Shah Zhob 04111. "
     ("چاروں اساتذہ حاضر، 70 میں سے 66 طلبا موجود", (None, 4, 70, 66)),
     ("استاد ایک ہے وہ بھی غیر حاضر (نور محمد)۔ بچے 20 آئے ہوئے تھے", (1, 0, None, 20)),
     ("استانی ایک ہی ہے اور حاضر تھی، 52 میں سے 37 بچیاں", (1, 1, 52, 37)),
-    ("واحد ٹیچر رحیم بخش بغیر اطلاع غائب، سکول بند، داخلہ 33", (1, 0, 33, None))])
+    ("واحد ٹیچر رحیم بخش بغیر اطلاع غائب، سکول بند، داخلہ 33", (1, 0, 33, None)),
+    ("sanctioned/present: 14/9, students 120/87", (14, 9, 120, 87)),
+    ("طلبہ 120 حاضر 87، اساتذہ 3 حاضر 2", (3, 2, 120, 87))])
 def test_figures_in_any_layout(text: str, figures: tuple[int | None, ...]) -> None:
     found = visit(SHAH + text)
     assert found is not None
@@ -108,7 +110,9 @@ def test_figures_in_any_layout(text: str, figures: tuple[int | None, ...]) -> No
     ("کل 7 اساتذہ، 5 موجود، 2 غیر حاضر (اکرم، صدیق)", ("اکرم", "صدیق")),
     ("تالہ لگا ہوا تھا، استاد محمد یوسف غائب۔ بچے باہر تھے", ("محمد یوسف",)),
     ("عملہ 8/10، غیر حاضر استانیاں شازیہ بی بی اور رخسانہ", ("شازیہ بی بی", "رخسانہ")),
-    ("2 میں سے 1 ٹیچر۔ پانی اور بجلی موجود نہیں", ())])
+    ("2 میں سے 1 ٹیچر۔ پانی اور بجلی موجود نہیں", ()),
+    ("2 posts 1 present. Karim Dad bina ittila ghair hazir", ("Karim Dad",)),
+    ("posts 3 present 2\nAbsent: 1 - Shakila", ("Shakila",))])
 def test_who_is_absent(text: str, names: tuple[str, ...]) -> None:
     found = visit(SHAH + text)
     assert found is not None and found.absent_teachers == names
