@@ -1,0 +1,217 @@
+"""How far an order is done by an answer to it: what the verbs say (nlp.aspect), weighed against
+what was asked for."""
+from __future__ import annotations
+
+import re
+
+from nlp.aspect import Sign, signs
+from nlp.chat import Given
+from nlp.lexicon import has, words
+from nlp.matter import common, listed, stemmed
+from nlp.said import Said
+
+SHORT = 8  # words of a bare acknowledgement
+PAPERS = frozenset({"image", "document", "video", "audio", "location"})
+State = tuple[str | None, str]
+_PERCENT = re.compile(r"^\s?[%٪]")
+
+
+def state_of(said: Said, given: Given | None = None) -> State:
+    """The state and why; None when the words do not say it. Without the order (`given`) as well as
+    can be told before it is known which one is answered."""
+    folded = said.text.words
+    papers = said.message.kind in PAPERS
+    if not folded:
+        return ("done", "what was asked for is handed in") if papers else (None, "")
+    if notes(said) and len(folded) < 10 and gives_number(folded):
+        return "done", "a number is given"
+    found = _of_the_deed(said, given)
+    state = _by_signs(said, found, given)
+    if state[0] is None and papers:
+        return "done", "what was asked for is handed in"
+    return state
+
+
+def notes(said: Said) -> bool:
+    """`Noted sir`, `Theek hai`: whether an answer begins so."""
+    return said.text.at(0) in words("noted") or has("noted_phrases", said.text.words[:8]) >= 0
+
+
+def gives_number(folded: list[str]) -> bool:
+    """A telephone number or the like."""
+    return any(len(word) > 6 and word.isdigit() for word in folded)
+
+
+def handed_in(first: list[str]) -> bool:
+    """Whether an answer begins with `sent`, `submitted`, not with `being sent`."""
+    return has("handed_in", first) >= 0 and not set(first) & {"being", "be", "not", "to", "will"}
+
+
+def promises_only(said: Said) -> bool:
+    """A short message that promises, and no more."""
+    found = {sign.aspect for sign in signs(said.text)}
+    return len(said.text) < 10 and (found == {"promised"} or (not found and promises(said)))
+
+
+def promises(said: Said) -> bool:
+    """`Inshallah`, `by tomorrow`, `kal tak`: a promise without a verb."""
+    folded = said.text.words
+    return bool(set(folded) & words("promise_words")) or has("promised", folded) >= 0 \
+        or (len(folded) <= SHORT and bool(set(folded) & words("when_words")))
+
+
+def _of_the_deed(said: Said, given: Given | None) -> list[Sign]:
+    """The signs of a message; a first step (`committee bana di`) is only begun, unless it is what
+    the order asks for."""
+    result = []
+    paper = said.message.kind == "document"
+    for sign in signs(said.text):
+        if sign.aspect == "done" and not paper and _step(
+                said.text.words[sign.start:sign.end], sign.at - sign.start, given):
+            sign = sign._replace(aspect="begun")
+        elif sign.aspect == "begun" and given and set(given.words) & words("starting"):
+            sign = sign._replace(aspect="done")
+        result.append(sign)
+    return result
+
+
+def _step(inside: list[str], verb: int, given: Given | None) -> bool:
+    """Whether what stands before the verb of a clause is a first step only, which the order does
+    not ask for."""
+    for at, word in enumerate(inside[:verb]):
+        if word in words("step_nouns") and inside[at + 1] not in words("by") and not (
+                given and common(stemmed([word]), given.words)):
+            return True
+    if has("steps", inside) >= 0:
+        return not (given and given.words & listed("step_wanted"))
+    return False
+
+
+def _by_signs(said: Said, found: list[Sign], given: Given | None) -> State:
+    """The signs weighed: refused, noted or promised before all, done, begun, only promised."""
+    aspects = {sign.aspect for sign in found}
+    return _at_once(said, found, aspects) or _so_far(said, found, aspects, given) \
+        or _only_said(said, aspects, given) or (None, "")
+
+
+def _at_once(said: Said, found: list[Sign], aspects: set[str]) -> State | None:
+    """What settles it whatever else is said."""
+    folded = said.text.words
+    if _refuses(said, aspects):
+        return "refused", "the sender says that it cannot be done"
+    if (notes(said) and len(folded) <= 4 and not aspects - {"promised"}) or _bare_note(folded):
+        return "acknowledged", "the sender has noted it"
+    if "promised" in aspects and _leads(found, folded):
+        return "acknowledged", "the sender promises it"
+    return None
+
+
+def _so_far(said: Said, found: list[Sign], aspects: set[str], given: Given | None) -> State | None:
+    """What is done, in part or whole, or going on."""
+    folded = said.text.words
+    papers = said.message.kind in PAPERS
+    partly = "partly" in aspects and not (papers and not aspects & {"done", "promised"})
+    if partly or (_partial(said) and (aspects & {"done", "partly"} or len(folded) <= SHORT)):
+        return "in_progress", "it is done in part"
+    if "done" in aspects:
+        return _done(said, found, given)
+    if not aspects & {"begun", "doing"}:
+        return None
+    if folded[0] in words("well_noted") and "promised" in aspects and "begun" not in aspects \
+            and found[0].aspect != "doing" and not papers:
+        return "acknowledged", "the sender promises it"
+    return "in_progress", "it is being done"
+
+
+def _only_said(said: Said, aspects: set[str], given: Given | None) -> State | None:
+    """What is noted or promised, with nothing done yet."""
+    if said.message.kind in PAPERS:
+        return None
+    if notes(said):
+        return "acknowledged", "the sender has noted it"
+    if "promised" in aspects and "lacking" in aspects:
+        return "in_progress", "it has not come to pass yet"
+    if "promised" in aspects or promises(said):
+        return "acknowledged", "the sender promises it"
+    if "lacking" in aspects and given and given.directive.kind != "question":
+        return "in_progress", "it has not come to pass yet"
+    return None
+
+
+def _bare_note(folded: list[str]) -> bool:
+    """`نوٹ کر لیا سر`, `UCs noted sir`."""
+    return len(folded) <= 4 and bool(set(folded) & {"note", "noted", "نوٹ", "نوٹڈ"})
+
+
+def _refuses(said: Said, aspects: set[str]) -> bool:
+    folded = said.text.words
+    if said.message.kind in PAPERS or folded[0] in ("noted", "نوٹ"):
+        return False
+    return "refused" in aspects or (
+        has("sorry", folded) >= 0 and not aspects & {"done", "doing", "begun", "promised"}
+        and not set(folded) & words("late"))
+
+
+def _leads(found: list[Sign], folded: list[str]) -> bool:
+    """Whether the promise comes first: `will be sent today`."""
+    return bool(set(folded[:4]) & words("will")) and found[0].aspect == "promised"
+
+
+def _done(said: Said, found: list[Sign], given: Given | None) -> State:
+    """Something is done; what else is going on or promised may be what was asked for."""
+    folded = said.text.words
+    if handed_in(folded[:4]):
+        return "done", "the words say that it is done"
+    rest = {sign.aspect for sign in found} - {"done"}
+    wanted = given.words if given else frozenset()
+    near, far = (max((common(_clause(said, sign), wanted) for sign in found
+                      if sign.aspect in aspects), default=0)
+                 for aspects in (("done",), ("doing", "begun", "promised", "lacking")))
+    if rest & {"begun", "doing"} and said.message.kind not in PAPERS and not (
+            near > far or ("begun" not in rest and near == far and _last(found) == "done")):
+        return "in_progress", "a part is done, a part is being done"
+    if "promised" in rest and far > near:
+        return "in_progress", "a part is done, a part is promised"
+    return "done", "the words say that it is done"
+
+
+def _last(found: list[Sign]) -> str:
+    return found[-1].aspect
+
+
+def _clause(said: Said, sign: Sign) -> frozenset[str]:
+    return stemmed(said.text.words[sign.start:sign.end])
+
+
+def _partial(said: Said) -> bool:
+    """`60% done`, `3 out of 5`, `40 mein se 25`."""
+    folded = said.text.words
+    for at, word in enumerate(folded):
+        gap = said.text.gaps[at + 1] if at + 1 < len(said.text.gaps) else ""
+        if word.isdigit() and int(word[:3]) < 100 and (
+                _PERCENT.match(gap) or set(folded[at + 1:at + 2]) & words("percent")):
+            return True
+    at = has("out_of", folded)
+    if at < 1:
+        return False
+    before = [int(word[:9]) for word in folded[max(0, at - 4):at] if word.isdigit()]
+    after = [int(word[:9]) for word in folded[at:at + 5] if word.isdigit()]
+    return bool(before and after) and before[-1] != after[0]
+
+
+def unsaid(said: Said, chosen: Given, asks_back: bool) -> str | None:
+    """The state of an answer whose words tell none: an account given to a question is done."""
+    if chosen.directive.kind == "question":
+        return "done"
+    folded = said.text.words
+    if len(folded) <= SHORT and any(word.isdigit() for word in folded):
+        return "done"
+    told = bool({"hai", "hain", "ہے", "ہیں", "is", "are"} & set(folded))
+    data = bool(chosen.words & listed("data_wanted")) and all(
+        title.startswith("All ") for title in chosen.directive.to)
+    if data and len(said.schools) > 1:
+        return "done"
+    if common(stemmed(folded), chosen.words) and not asks_back and (data or not told):
+        return "done"
+    return "in_progress" if not asks_back and len(folded) > 3 else None
+
