@@ -14,13 +14,14 @@ NEAR = 3  # words before a verb among which its "not" stands
 ROMAN_FUTURE = ("unga", "ungi", "oonga", "oongi", "enge", "engay", "ainge", "ega", "egi", "aega",
                 "aegi", "hogi", "hoga", "honge", "ayga", "aygi")
 URDU_FUTURE = ("ونگا", "ونگی", "ینگے", "یگا", "یگی", "وگا", "وگی", "ونگے")
-PHRASES = ("refused", "begun", "partly", "doing", "done")
+PHRASES = {"refused": "refused", "noted": "noted_signs", "begun": "begun_phrases",
+           "partly": "partly", "doing": "doing_phrases", "done": "done_phrases"}
 _STOPS = frozenset(",،;:.!?؟۔\n؛")
 
 
 class Sign(NamedTuple):
-    """done, doing, begun, partly, promised, refused, lacking (has not come to pass); where; and the
-    clause that it stands in, as places of words."""
+    """done, doing, begun, asked (somebody else), partly, promised, refused, lacking (has not come
+    to pass), noted; where; and the clause that it stands in, as places of words."""
 
     aspect: str
     at: int
@@ -63,8 +64,7 @@ def _nothing(*_: object) -> None:
 
 def _phrase(folded: list[str], at: int, start: int, end: int) -> tuple[str | None, int]:
     """The aspect of a set phrase that begins here, and its length."""
-    for aspect in PHRASES:
-        name = aspect if aspect in ("refused", "partly") else f"{aspect}_phrases"
+    for aspect, name in PHRASES.items():
         length = phrase_at(name, folded, at, end)
         if not length:
             continue
@@ -114,7 +114,11 @@ def _english(folded: list[str], at: int, start: int, end: int) -> str | None:
     if word in words("begun_words"):
         found = _finished(folded, at, start, end, at + 1)
         return "begun" if found == "done" else found
-    if word in english_deeds() and _predicate(folded, at, start, end):
+    if word in words("step_told") and folded[at + 1:at + 2] not in (["me"], ["us"]) \
+            and _predicate(folded, at, start):
+        found = _finished(folded, at, start, end, at + 1)
+        return "asked" if found == "done" else found
+    if word in english_deeds() and _predicate(folded, at, start):
         return _finished(folded, at, start, end, at + 1)
     if len(word) > 5 and word.endswith("ing") and word not in words("not_doing") and (
             at == start or at <= 2 or folded[at - 1] in words("ing_after")):
@@ -122,7 +126,7 @@ def _english(folded: list[str], at: int, start: int, end: int) -> str | None:
     return None
 
 
-def _predicate(folded: list[str], at: int, start: int, end: int) -> bool:
+def _predicate(folded: list[str], at: int, start: int) -> bool:
     """Whether a participle says what was done, and is no adjective (`the listed schools`)."""
     before = folded[at - 1] if at > start else ""
     return before not in words("before_noun") or before in words("not")
@@ -131,7 +135,8 @@ def _predicate(folded: list[str], at: int, start: int, end: int) -> bool:
 @cache
 def english_deeds() -> frozenset[str]:
     """English participles that tell a deed: submitted, stopped, distributed."""
-    return frozenset(participles()) - words("not_deeds")
+    doubled = {f"{verb}{verb[-1]}ed" for verb in words("verbs")}
+    return (frozenset(participles()) | doubled) - words("not_deeds")
 
 
 # Urdu, in both scripts
@@ -164,7 +169,10 @@ def _urdu(folded: list[str], at: int, start: int, end: int) -> str | None:
         if set(folded[start:at]) & words("by") and set(folded[max(start, at - 1):at + 1]) \
                 & words("saying"):
             return None
-        return "lacking" if denied else _begun_or_done(folded, at, start, end)
+        if denied:
+            return "lacking"
+        told = set(before) & words("step_verbs") and set(folded[start:at]) & words("step_to")
+        return "asked" if told else _begun_or_done(folded, at, start, end)
     return None
 
 
@@ -182,6 +190,8 @@ def _perfect(folded: list[str], at: int, start: int, end: int) -> bool:
     """`kar diya`, `bhej di gayi`, `ho gaya`, `bheja hai`, `جمع کر دی`, `لگ چکے`."""
     word = folded[at]
     last = folded[at - 1] if at > start else ""
+    if word in words("already_done") and last:
+        return True
     if word in words("gave") and (last in verb_stems() or last in words("loan_verbs")):
         return True
     if word in words("went") and (last in verb_stems() or last in perfectives()

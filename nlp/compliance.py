@@ -8,7 +8,7 @@ from nlp.chat import Chat, Given
 from nlp.lexicon import has, words
 from nlp.matter import common, listed, matter, stemmed, stemmed_word
 from nlp.said import Answer, Directive, Said
-from nlp.state import PAPERS, gives_number, handed_in, notes, promises_only, state_of, unsaid
+from nlp.state import PAPERS, asks, gives_number, handed_in, notes, promises_only, state_of, unsaid
 
 LIVE = timedelta(hours=34)  # an unquoted word of thanks or assent is to an order of so long ago
 SAME_BREATH = timedelta(minutes=3)
@@ -35,7 +35,7 @@ def answer(said: Said, chat: Chat, given: tuple[Directive, ...] = ()) -> Answer 
         state, why = unsaid(said, chosen, _asks_back(said)), "what was asked is told"
     if state is None:
         return None
-    if chosen.directive.kind == "question" and state != "done" and _tells(said, state, chosen):
+    if asks(chosen) and state != "done" and _tells(said, state, chosen):
         state, why = "done", "the question is answered"
     quoted = said.message.quote == chosen.message
     return Answer(chosen.message, chosen.n, state, 0.9 if quoted else 0.7,
@@ -148,6 +148,8 @@ def _floor(said: Said, given: Given, state: str | None) -> float:
         floor += 1.5 if _direct(given) else 3.0
     if has("requests", said.text.words) >= 0 and not quoted:
         floor += 5.0
+    if has("asks_back", said.text.words) >= 0 and state != "refused":
+        floor += 6.0
     if _direct(given) and given.thread != said.message.thread and not common(
             matter(said), given.words) and not notes(said) and state != "refused":
         floor += 1.0
@@ -191,7 +193,8 @@ def _fits(said: Said, given: Given, state: str | None) -> float:
         if handed_in(folded[:5]):
             return -0.2
         bare = len(folded) < 5 or (folded[0] in words("noted") and len(folded) < 9)
-        return -0.4 if bare or promises_only(said) else 0.8
+        reason = 1.0 if has("reason", folded) >= 0 else 0.0
+        return -0.4 if bare or promises_only(said) else 0.8 + reason
     if folded and folded[0] in words("noted") and gives_number(folded):
         return 0.8 if given.words & listed("data_wanted") else 0.0
     return 0.3 if state in ("acknowledged", "in_progress", "refused") else 0.0

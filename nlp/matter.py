@@ -47,7 +47,10 @@ def stemmed_word(word: str) -> str:
     but may be wanted by an order is kept. "" for what tells nothing."""
     if word in _alike():
         return _alike()[word]
-    word = participles().get(word, word)
+    word = participles().get(word) or (word[:-3] if word[-2:] == "ed" and word[-4:-3] == word[-3:-2]
+                                       else word)
+    if word in _alike():
+        return _alike()[word]
     found = stem(word) or (_singular(word) if _singular(word) in _wanted_words() else "")
     return (found[:-1] + "i" if found.endswith("y") else found)[:ALIKE]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from nlp.aspect import Sign, signs
+from nlp.aspect import Sign, clauses, signs
 from nlp.chat import Given
 from nlp.lexicon import has, words
 from nlp.matter import common, listed, stemmed
@@ -60,31 +60,51 @@ def promises(said: Said) -> bool:
         or (len(folded) <= SHORT and bool(set(folded) & words("when_words")))
 
 
+def asks(given: Given | None) -> bool:
+    """Whether an order asks for an account, so that whatever tells it does it."""
+    if given is None:
+        return False
+    first = given.directive.action.casefold().split(" ", 1)[0]
+    return given.directive.kind == "question" or first in words("tells")
+
+
 def _of_the_deed(said: Said, given: Given | None) -> list[Sign]:
-    """The signs of a message; a first step (`committee bana di`) is only begun, unless it is what
-    the order asks for."""
+    """The signs of a message; a first step (`committee bana di`, `C&W ko likh diya`) is only begun,
+    unless it is what the order asks for."""
     result = []
+    wanted = given.words if given else frozenset()
     paper = said.message.kind == "document"
     for sign in signs(said.text):
-        if sign.aspect == "done" and not paper and _step(
-                said.text.words[sign.start:sign.end], sign.at - sign.start, given):
+        if sign.aspect == "asked":
+            sign = sign._replace(aspect="done" if wanted & listed("telling") or paper else "begun")
+        elif sign.aspect == "done" and not paper and _step(
+                said.text.words[sign.start:sign.end], sign.at - sign.start, wanted):
             sign = sign._replace(aspect="begun")
-        elif sign.aspect == "begun" and given and set(given.words) & words("starting"):
+        elif sign.aspect == "begun" and wanted & listed("starting"):
             sign = sign._replace(aspect="done")
+        elif _of_the_rest(said, sign):
+            sign = sign._replace(aspect="partly")
         result.append(sign)
     return result
 
 
-def _step(inside: list[str], verb: int, given: Given | None) -> bool:
+def _of_the_rest(said: Said, sign: Sign) -> bool:
+    """`rest by tomorrow`, `baqi ho rahe hain`: the rest is not done yet."""
+    return sign.aspect in ("doing", "begun", "promised") and bool(
+        set(said.text.words[sign.start:sign.at]) & words("rest"))
+
+
+def _step(inside: list[str], verb: int, wanted: frozenset[str]) -> bool:
     """Whether what stands before the verb of a clause is a first step only, which the order does
     not ask for."""
+    nouns = words("step_nouns")
+    if not wanted & listed("papers"):
+        nouns |= words("step_papers")
     for at, word in enumerate(inside[:verb]):
-        if word in words("step_nouns") and inside[at + 1] not in words("by") and not (
-                given and common(stemmed([word]), given.words)):
+        if word in nouns and inside[at + 1] not in words("by") and not common(
+                stemmed([word]), wanted):
             return True
-    if has("steps", inside) >= 0:
-        return not (given and given.words & listed("step_wanted"))
-    return False
+    return has("steps", inside) >= 0 and not wanted & listed("step_wanted")
 
 
 def _by_signs(said: Said, found: list[Sign], given: Given | None) -> State:
@@ -110,7 +130,8 @@ def _so_far(said: Said, found: list[Sign], aspects: set[str], given: Given | Non
     """What is done, in part or whole, or going on."""
     folded = said.text.words
     papers = said.message.kind in PAPERS
-    partly = "partly" in aspects and not (papers and not aspects & {"done", "promised"})
+    partly = ("partly" in aspects and not (papers and not aspects & {"done", "promised"})) \
+        or ("done" in aspects and _rest_later(said))
     if partly or (_partial(said) and (aspects & {"done", "partly"} or len(folded) <= SHORT)):
         return "in_progress", "it is done in part"
     if "done" in aspects:
@@ -127,13 +148,13 @@ def _only_said(said: Said, aspects: set[str], given: Given | None) -> State | No
     """What is noted or promised, with nothing done yet."""
     if said.message.kind in PAPERS:
         return None
-    if notes(said):
+    if notes(said) or "noted" in aspects:
         return "acknowledged", "the sender has noted it"
     if "promised" in aspects and "lacking" in aspects:
         return "in_progress", "it has not come to pass yet"
     if "promised" in aspects or promises(said):
         return "acknowledged", "the sender promises it"
-    if "lacking" in aspects and given and given.directive.kind != "question":
+    if "lacking" in aspects and given and not asks(given):
         return "in_progress", "it has not come to pass yet"
     return None
 
@@ -168,19 +189,23 @@ def _done(said: Said, found: list[Sign], given: Given | None) -> State:
                       if sign.aspect in aspects), default=0)
                  for aspects in (("done",), ("doing", "begun", "promised", "lacking")))
     if rest & {"begun", "doing"} and said.message.kind not in PAPERS and not (
-            near > far or ("begun" not in rest and near == far and _last(found) == "done")):
+            (near and not far) or (near == far and found[-1].aspect == "done")):
         return "in_progress", "a part is done, a part is being done"
     if "promised" in rest and far > near:
         return "in_progress", "a part is done, a part is promised"
     return "done", "the words say that it is done"
 
 
-def _last(found: list[Sign]) -> str:
-    return found[-1].aspect
-
-
 def _clause(said: Said, sign: Sign) -> frozenset[str]:
     return stemmed(said.text.words[sign.start:sign.end])
+
+
+def _rest_later(said: Said) -> bool:
+    """`rest by tomorrow`, `baqi kal`: a clause without a verb."""
+    folded = said.text.words
+    return any(set(folded[start:end]) & words("rest") and set(folded[start:end]) & (
+        words("when_words") | words("until")) for start, end in clauses(said.text)) \
+        and said.message.kind not in ("location",)
 
 
 def _partial(said: Said) -> bool:
@@ -200,18 +225,20 @@ def _partial(said: Said) -> bool:
 
 
 def unsaid(said: Said, chosen: Given, asks_back: bool) -> str | None:
-    """The state of an answer whose words tell none: an account given to a question is done."""
-    if chosen.directive.kind == "question":
-        return "done"
+    """The state of an answer whose words tell none: what was asked is told, or how it stands."""
     folded = said.text.words
-    if len(folded) <= SHORT and any(word.isdigit() for word in folded):
+    if asks(chosen):
         return "done"
+    counted = any(word.isdigit() for word in folded)
     told = bool({"hai", "hain", "ہے", "ہیں", "is", "are"} & set(folded))
-    data = bool(chosen.words & listed("data_wanted")) and all(
-        title.startswith("All ") for title in chosen.directive.to)
-    if data and len(said.schools) > 1:
+    shared = common(stemmed(folded), chosen.words)
+    if chosen.words & listed("data_wanted"):
+        everyone = all(title.startswith("All ") for title in chosen.directive.to)
+        if counted or len(said.schools) > 1 or (shared and not asks_back and (
+                everyone or not told)):
+            return "done"
+    elif (len(folded) <= SHORT and counted) or (shared and not asks_back and not told):
         return "done"
-    if common(stemmed(folded), chosen.words) and not asks_back and (data or not told):
+    if set(folded) & words("result") and not set(folded) & words("no_result") and not asks_back:
         return "done"
     return "in_progress" if not asks_back and len(folded) > 3 else None
-
