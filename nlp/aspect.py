@@ -4,7 +4,7 @@ such signs: chats are written without stops (`bana liya hai notice jari ho raha`
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from nlp.lexicon import participles, phrase_at, stems, words
@@ -15,13 +15,14 @@ ROMAN_FUTURE = ("unga", "ungi", "oonga", "oongi", "enge", "engay", "ainge", "ega
                 "aegi", "hogi", "hoga", "honge", "ayga", "aygi")
 URDU_FUTURE = ("ونگا", "ونگی", "ینگے", "یگا", "یگی", "وگا", "وگی", "ونگے")
 PHRASES = {"refused": "refused", "noted": "noted_signs", "begun": "begun_phrases",
-           "partly": "partly", "doing": "doing_phrases", "done": "done_phrases"}
+           "partly": "partly", "waiting": "waiting", "doing": "doing_phrases",
+           "done": "done_phrases"}
 _STOPS = frozenset(",،;:.!?؟۔\n؛")
 
 
 class Sign(NamedTuple):
-    """done, doing, begun, asked (somebody else), partly, promised, refused, lacking (has not come
-    to pass), noted; where; and the clause that it stands in, as places of words."""
+    """done, doing, begun, asked (somebody else), waiting, partly, promised, refused, lacking (has
+    not come to pass), noted; where; and the clause that it stands in, as places of words."""
 
     aspect: str
     at: int
@@ -118,7 +119,7 @@ def _english(folded: list[str], at: int, start: int, end: int) -> str | None:
             and _predicate(folded, at, start):
         found = _finished(folded, at, start, end, at + 1)
         return "asked" if found == "done" else found
-    if word in english_deeds() and _predicate(folded, at, start):
+    if _english_deed(word) and _predicate(folded, at, start):
         return _finished(folded, at, start, end, at + 1)
     if len(word) > 5 and word.endswith("ing") and word not in words("not_doing") and (
             at == start or at <= 2 or folded[at - 1] in words("ing_after")):
@@ -132,11 +133,12 @@ def _predicate(folded: list[str], at: int, start: int) -> bool:
     return before not in words("before_noun") or before in words("not")
 
 
-@cache
-def english_deeds() -> frozenset[str]:
-    """English participles that tell a deed: submitted, stopped, distributed."""
-    doubled = {f"{verb}{verb[-1]}ed" for verb in words("verbs")}
-    return (frozenset(participles()) | doubled) - words("not_deeds")
+@lru_cache(4096)
+def _english_deed(word: str) -> bool:
+    """Whether a word is an English participle that tells a deed: submitted, sent, briefed. Names
+    end in `eed`."""
+    return word not in words("not_deeds") and (word in participles() or (
+        len(word) > 4 and word.endswith("ed") and not word.endswith("eed")))
 
 
 # Urdu, in both scripts

@@ -6,7 +6,7 @@ import re
 
 from nlp.aspect import Sign, clauses, signs
 from nlp.chat import Given
-from nlp.lexicon import has, words
+from nlp.lexicon import has, phrase_at, words
 from nlp.matter import common, listed, stemmed
 from nlp.said import Said
 
@@ -57,7 +57,8 @@ def promises(said: Said) -> bool:
     """`Inshallah`, `by tomorrow`, `kal tak`: a promise without a verb."""
     folded = said.text.words
     return bool(set(folded) & words("promise_words")) or has("promised", folded) >= 0 \
-        or (len(folded) <= SHORT and bool(set(folded) & words("when_words")))
+        or (len(folded) <= SHORT and bool(set(folded) & words("when_words"))
+            and not set(folded) & (words("since") | words("copula") | words("result")))
 
 
 def asks(given: Given | None) -> bool:
@@ -71,21 +72,40 @@ def asks(given: Given | None) -> bool:
 def _of_the_deed(said: Said, given: Given | None) -> list[Sign]:
     """The signs of a message; a first step (`committee bana di`, `C&W ko likh diya`) is only begun,
     unless it is what the order asks for."""
-    result = []
+    return [sign._replace(aspect=_in_truth(said, sign, given)) for sign in signs(said.text)]
+
+
+def _in_truth(said: Said, sign: Sign, given: Given | None) -> str:
+    """What a sign says of the deed that was ordered."""
     wanted = given.words if given else frozenset()
+    inside = said.text.words[sign.start:sign.end]
     paper = said.message.kind == "document"
-    for sign in signs(said.text):
-        if sign.aspect == "asked":
-            sign = sign._replace(aspect="done" if wanted & listed("telling") or paper else "begun")
-        elif sign.aspect == "done" and not paper and _step(
-                said.text.words[sign.start:sign.end], sign.at - sign.start, wanted):
-            sign = sign._replace(aspect="begun")
-        elif sign.aspect == "begun" and wanted & listed("starting"):
-            sign = sign._replace(aspect="done")
-        elif _of_the_rest(said, sign):
-            sign = sign._replace(aspect="partly")
-        result.append(sign)
-    return result
+    if sign.aspect == "asked":
+        return "done" if wanted & listed("telling") or paper else "begun"
+    if sign.aspect == "done" and not paper and (
+            _step(inside, sign.at - sign.start, wanted) or _passed_on(inside, given)):
+        return "begun"
+    if sign.aspect == "begun" and wanted & listed("starting"):
+        return "done"
+    return "partly" if _of_the_rest(said, sign) else sign.aspect
+
+
+def _passed_on(inside: list[str], given: Given | None) -> bool:
+    """Whether a clause only tells that something was handed to somebody (`bill submitted to DAO`),
+    where another deed was ordered."""
+    some = set(inside)
+    return given is not None and bool(some & words("handed_to") and some & words("passing")) \
+        and not wants_papers(given) and not common(stemmed(inside), given.words)
+
+
+def wants_papers(given: Given) -> bool:
+    """Whether an order is done by handing something in."""
+    action = set(re.findall(r"[a-z]+", given.directive.action.casefold()))
+    return bool((action | given.words) & words("handing") or given.words & listed("papers"))
+
+
+def _hands(inside: list[str]) -> bool:
+    return bool(set(inside) & words("handing"))
 
 
 def _of_the_rest(said: Said, sign: Sign) -> bool:
@@ -104,7 +124,11 @@ def _step(inside: list[str], verb: int, wanted: frozenset[str]) -> bool:
         if word in nouns and inside[at + 1] not in words("by") and not common(
                 stemmed([word]), wanted):
             return True
-    return has("steps", inside) >= 0 and not wanted & listed("step_wanted")
+    at = has("steps", inside)
+    if at < 0 or wanted & listed("step_wanted"):
+        return False
+    end = at + phrase_at("steps", inside, at, len(inside))
+    return not common(stemmed(inside[end - 1:end]), wanted)
 
 
 def _by_signs(said: Said, found: list[Sign], given: Given | None) -> State:
@@ -136,7 +160,7 @@ def _so_far(said: Said, found: list[Sign], aspects: set[str], given: Given | Non
         return "in_progress", "it is done in part"
     if "done" in aspects:
         return _done(said, found, given)
-    if not aspects & {"begun", "doing"}:
+    if not aspects & {"begun", "doing", "waiting"}:
         return None
     if folded[0] in words("well_noted") and "promised" in aspects and "begun" not in aspects \
             and found[0].aspect != "doing" and not papers:
@@ -180,20 +204,30 @@ def _leads(found: list[Sign], folded: list[str]) -> bool:
 
 def _done(said: Said, found: list[Sign], given: Given | None) -> State:
     """Something is done; what else is going on or promised may be what was asked for."""
-    folded = said.text.words
-    if handed_in(folded[:4]):
-        return "done", "the words say that it is done"
     rest = {sign.aspect for sign in found} - {"done"}
-    wanted = given.words if given else frozenset()
-    near, far = (max((common(_clause(said, sign), wanted) for sign in found
-                      if sign.aspect in aspects), default=0)
-                 for aspects in (("done",), ("doing", "begun", "promised", "lacking")))
-    if rest & {"begun", "doing"} and said.message.kind not in PAPERS and not (
+    paper = said.message.kind in PAPERS
+    if "waiting" in rest and not paper:
+        return "in_progress", "a part is done, a part is waited for"
+    if handed_in(said.text.words[:4]):
+        return "done", "the words say that it is done"
+    near = _nearness(said, found, given, {"done"})
+    far = _nearness(said, found, given, {"doing", "begun", "promised", "lacking"})
+    if rest & {"begun", "doing"} and not paper and not (
             (near and not far) or (near == far and found[-1].aspect == "done")):
         return "in_progress", "a part is done, a part is being done"
     if "promised" in rest and far > near:
         return "in_progress", "a part is done, a part is promised"
     return "done", "the words say that it is done"
+
+
+def _nearness(said: Said, found: list[Sign], given: Given | None, aspects: set[str]) -> float:
+    """How much the clauses with some signs speak of what was ordered: words in common, and to hand
+    in what is to be handed in."""
+    if given is None:
+        return 0
+    return max((common(_clause(said, sign), given.words) + 1.5 * (
+        wants_papers(given) and _hands(said.text.words[sign.start:sign.end]))
+        for sign in found if sign.aspect in aspects), default=0)
 
 
 def _clause(said: Said, sign: Sign) -> frozenset[str]:
