@@ -18,12 +18,15 @@ def absent_names(text: Text) -> tuple[tuple[str, ...], int]:
     known = lists()
     names: list[str] = []
     others = 0
-    for at, word in enumerate(text.words):
-        if word not in known["absent"]:
+    for first, word in enumerate(text.words):
+        if word not in known["absent"] or text.at(first - 1) in known["absent"]:
             continue
-        after, more = _after(text, at)
+        last = first
+        while text.at(last + 1) in known["absent"]:
+            last += 1
+        after, more = _after(text, last)
         if not after and not more:
-            after, more = _before(text, at)
+            after, more = _before(text, first)
         names += [name for name in after if name not in names]
         others += more
     if not names:
@@ -36,7 +39,7 @@ def _after(text: Text, at: int) -> tuple[list[str], int]:
     gap = text.gaps[at + 1] if at + 1 < len(text) else "."
     if text.at(at + 1).isdigit() and at + 2 < len(text) and "(" in text.gaps[at + 2]:
         at, gap = at + 1, " "  # `absent 2 (Noor Ahmad, Zia)`
-    if at + 1 >= len(text) or _CLOSE.search(gap):
+    if at + 1 >= len(text) or _CLOSE.search(gap.strip().removeprefix("(")):
         return [], 0
     stop = at + 1
     while stop < len(text) and not (stop > at + 1 and _CLOSE.search(text.gaps[stop]) and not (
@@ -74,16 +77,17 @@ def _listed(text: Text, start: int, end: int, from_left: bool) -> tuple[list[str
             parts.append([])
             continue
         parts[-1].append(at)
-    names, others = [], 0
-    for part in parts:
+    names: list[str] = []
+    others = 0
+    for part in parts if from_left else reversed(parts):
         name, is_other = _name(text, part, from_left)
         if is_other:
             others += 1
         elif name:
             names.append(name)
-        elif from_left and part:
+        elif part:
             break
-    return names, others
+    return (names if from_left else names[::-1]), others
 
 
 def _name(text: Text, part: list[int], from_left: bool) -> tuple[str, bool]:
@@ -93,6 +97,9 @@ def _name(text: Text, part: list[int], from_left: bool) -> tuple[str, bool]:
         return "", True
     kept: list[int] = []
     for at in part if from_left else reversed(part):
+        if not kept and not from_left and (text.words[at] in _SINCE or text.words[at].isdigit()
+                                           or text.words[at] in known["numbers"]):
+            continue
         if text.words[at] in known["titles"] or text.words[at] in _BEING:
             if kept:
                 break
@@ -109,7 +116,8 @@ def _name(text: Text, part: list[int], from_left: bool) -> tuple[str, bool]:
 def _may_name(text: Text, at: int) -> bool:
     word = text.words[at]
     written = text.text[text.found[at].start:text.found[at].end]
-    if word.isdigit() or word in cue("school_types") or word in _OTHER_WORDS:
+    if word.isdigit() or word in cue("school_types") or word in _OTHER_WORDS \
+            or word in lists()["absent"]:
         return False
     if written.isascii():
         return written[0].isupper() or (at > 0 and text.text[text.found[at - 1].start].isupper()
@@ -121,6 +129,8 @@ _SMALL = frozenset(fold.tokens(
     "is was were are on at in since from for without and absent with of to bila but found "
     "also again today still ghair hazir tha thi"))
 _BEING = frozenset(fold.tokens("tha thi hai hain تھا تھے ہیں"))
+_SINCE = frozenset(fold.tokens("se say since for din days day hafte weeks mahine months سے دن ہفتے "
+                               "ہفتہ ماہ مہینے مہینوں دنوں"))
 _AWAY = frozenset(fold.tokens("karachi quetta dubai کراچی کوئٹہ"))
 _OTHER_WORDS = frozenset(fold.tokens(
     "school students teachers absent present sanctioned enrolled register one two three four "

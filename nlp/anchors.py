@@ -22,11 +22,15 @@ class Anchor:
 def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]]) -> list[Anchor]:
     """The words of a sentence that ask for something."""
     ends = {group[-1].end for group in groups}
+    ends |= {end + 3 for end in ends if text.words[end:end + 2] == ["of", "the"]
+             and text.at(end + 2) in words("regions")}
     inside = {at for group in groups for one in group for at in range(one.start, one.end)}
     fresh, result, depth = True, [], 0
     at = sentence.start
     while at < sentence.end:
         word = text.words[at]
+        if word == "failing" and text.at(at + 1) == "which":
+            break  # what happens else is no order
         depth += text.gaps[at].count("(") - text.gaps[at].count(")")
         if at in ends or (at > sentence.start and re.search(r"[,:،)\-–*]", text.gaps[at])):
             fresh = depth <= 0
@@ -39,6 +43,9 @@ def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]]) -> lis
             anchor = _english(text, sentence, at, fresh, ends, result)
         anchor = anchor or _urdu(text, sentence, at)
         if anchor:
+            if result and not (anchor.english or result[-1].english) \
+                    and result[-1].at == anchor.at - 1 and result[-1].kind == anchor.kind:
+                result.pop()  # `لکھ بھیجیں`: one verb of two words
             result.append(anchor)
             fresh = False
             at = max(at, anchor.at) + 1
@@ -76,6 +83,9 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
                 and not _told_of(text.words[sentence.start:at]) \
                 and _may_do(text.at(nxt)) and nxt < sentence.end:
             return Anchor(nxt, "do", text.at(nxt))
+    if word == "to" and text.at(at - 1) in words("connect") and before \
+            and before[-1].kind == "do" and following in words("verbs"):
+        return Anchor(at + 1, "do", following)  # `directed to form teams and to furnish names`
     if word in words("modals") or word == "to":
         found = _modal(text, sentence, at, ends)
         if found:
@@ -117,9 +127,11 @@ def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
     if at + 1 >= sentence.end:
         return at > sentence.start and (word not in words("nouns_too") or at - sentence.start < 3
                                         or text.at(at - 1) in words("polite"))
-    if following in words("negative") - {"no"} or (following.isdigit()
-                                                   and word in words("nouns_too")):
+    if following in words("negative") - {"no"}:
         return False
+    if word in words("nouns_too") and (following.isdigit() or (
+            following.endswith("ved") and following not in words("verbs"))):
+        return False  # `report 14`, `Demand recieved later`
     if following in ("is", "are", "was", "were", "has", "have", "will", "hai", "hain", "of", "ki",
                      "ka", "ke", "ko", "se", "mein", "for") and word in words("nouns_too") \
             and not (word == "look" or (word == "ask" and following == "for")):
@@ -148,10 +160,15 @@ def _modal(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | 
     if nxt >= sentence.end:
         return None
     told = any(0 <= at - end <= 2 or (end < at and text.at(end) in ("who", "whose"))
-               for end in ends)
+               for end in ends) or bool({"ur", "your"} & set(
+                   text.words[max(sentence.start, at - 3):at]))
     subject = text.words[sentence.start:at]
     generic = bool(set(subject) & words("generic")) and not told and not set(subject[:2]) & {
         "i", "we"}
+    if text.at(nxt) in ("remain", "stay") and word in words("firm_modals"):
+        verb = _participle(text, nxt + 1)
+        if verb:
+            return Anchor(nxt, "passive", verb)  # `classes shall stay suspended`
     if text.at(nxt) == "be" and word in words("firm_modals") | {"to", "will", "need", "needs"}:
         verb = _participle(text, nxt + 1)
         if verb and word != "will" and word != "to":
@@ -160,7 +177,10 @@ def _modal(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | 
             return Anchor(nxt, "do", "be")
         return None
     if word == "to":
-        return None
+        bound = text.at(at - 1) in ("is", "are") or (
+            text.at(at - 1) == "not" and text.at(at - 2) in ("is", "are"))
+        return Anchor(nxt, "do", text.at(nxt)) if bound and told and text.at(nxt) in words(
+            "verbs") else None  # `all DMCs are to stop`
     if text.at(nxt) == "reach" and word in words("firm_modals"):
         return Anchor(nxt, "passive" if not told else "do", "reach")
     if word in ("need", "needs", "has", "have", "ought"):
@@ -227,7 +247,8 @@ def _urdu(text: Text, sentence: Sentence, at: int) -> Anchor | None:
             or text.at(at - 1).endswith(("ا", "ی", "ے", "ya", "yi", "ye", "ai", "wae"))) \
             and text.at(at - 1) not in words("negative"):
         return Anchor(at, "passive", word, english=False)
-    if word in ("intezar", "intizar", "intzar", "انتظار") and text.at(at - 1) in ("ka", "کا"):
+    if word in ("intezar", "intizar", "intzar", "انتظار") and text.at(at - 1) in ("ka", "کا") \
+            and text.at(at - 2) not in ("manzoori", "approval", "hukam", "منظوری", "حکم"):
         return Anchor(at, "need", word, english=False)
     if word in words("should_urdu") and not (not last and following in words("after_stops")) \
             and set(before) & (words("demands") | {"mujhe", "مجھے", "hamein"}) \
@@ -255,6 +276,8 @@ def _urdu(text: Text, sentence: Sentence, at: int) -> Anchor | None:
     if (last or re.search(r"[,،]", text.gaps[at + 1])) and word.endswith(("ے", "e", "ay")) \
             and _is_told(text, sentence, at):
         return Anchor(at, "do", word, english=False)
+    if _shall_not(text, sentence, at):
+        return Anchor(at, "do", word, english=False, generic=True)
     if _forbids(text, sentence, at, closed):
         return Anchor(at, "do", word, english=False, generic=True)
     return None
@@ -289,6 +312,16 @@ def _hypothetical(before: list[str], text: Text, sentence: Sentence, at: int,
             "suggestions", text.words, at, min(at + 7, sentence.end)) >= 0:
         return True
     return bool(some & {"main", "mein?", "hum", "ham", "ہم", "kahan", "کہاں", "kya"}) and not closed
+
+
+def _shall_not(text: Text, sentence: Sentence, at: int) -> bool:
+    """`koi tabadla nahi karenge`, `گاڑی سڑک پر نہیں لائے گا`: what others shall not do, told as a
+    fact of the future."""
+    word, before = text.words[at], text.words[sentence.start:at]
+    future = word.endswith(("enge", "engay")) or text.at(at + 1) in (
+        "ga", "ge", "gi", "gay", "گا", "گے", "گی")
+    return future and text.at(at - 1) in ("nahi", "nahin", "na", "نہیں", "نہ") \
+        and not sentence.question and not set(before) & words("self")
 
 
 def _forbids(text: Text, sentence: Sentence, at: int, closed: bool) -> bool:

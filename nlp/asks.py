@@ -190,7 +190,9 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
         return not (after in ("has", "have", "had") and text.at(end + 1) != "to")
     if group[0].kind == "post" and any(
             one.at > end and not one.english and one.kind != "need" for one in anchors) \
-            and text.at(start - 1) not in ("ka", "ki", "ke", "کا", "کی", "کے", "aur", "اور"):
+            and (text.at(start - 1) not in ("ka", "ki", "ke", "کا", "کی", "کے", "aur", "اور")
+                 or text.at(start - 2) in words("district_words") | words("regions") | {
+                     "ڈویژن", "ریجن"}):
         return True
     if opens(text, sentence, start):
         if end >= sentence.end:
@@ -211,7 +213,9 @@ def _owes(text: Text, sentence: Sentence, start: int, end: int) -> bool:
 
 
 def _negated(text: Text, sentence: Sentence, anchor: Anchor) -> bool:
-    near = text.words[max(sentence.start, anchor.at - 2):anchor.at]
+    first = max(sentence.start, anchor.at - 2)
+    near = [text.words[at] for at in range(first, anchor.at) if not any(
+        re.search(r"[,،;:]", text.gaps[later]) for later in range(at + 1, anchor.at + 1))]
     return bool(set(near) & (words("negative") | {"nobody", "none"}))
 
 

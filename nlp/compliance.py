@@ -10,6 +10,7 @@ from nlp.matter import common, listed, matter, stemmed, stemmed_word
 from nlp.said import Answer, Directive, Said
 from nlp.state import PAPERS, asks, gives_number, handed_in, notes, promises_only, state_of, unsaid
 
+LONG = 30  # words of an answer that goes through several questions
 LIVE = timedelta(hours=34)  # an unquoted word of thanks or assent is to an order of so long ago
 SAME_BREATH = timedelta(minutes=3)
 
@@ -35,7 +36,8 @@ def answer(said: Said, chat: Chat, given: tuple[Directive, ...] = ()) -> Answer 
         state, why = unsaid(said, chosen, _asks_back(said)), "what was asked is told"
     if state is None:
         return None
-    if asks(chosen) and state != "done" and _tells(said, state, chosen):
+    if asks(chosen) and state in ("in_progress", "acknowledged") and _tells(
+            said, state, chosen) and has("time_asked", said.text.words) < 0:
         state, why = "done", "the question is answered"
     quoted = said.message.quote == chosen.message
     return Answer(chosen.message, chosen.n, state, 0.9 if quoted else 0.7,
@@ -112,7 +114,15 @@ def _chosen(said: Said, chat: Chat, candidates: list[Given], state: str | None) 
                 abs(score - best[0]) < 1e-9 and given.message == best[1].message
                 and given.n < best[1].n):
             best = score, given
-    return best[1] if best else None
+    return _first_asked(said, best[1], candidates) if best else None
+
+
+def _first_asked(said: Said, chosen: Given, candidates: list[Given]) -> Given:
+    """Who answers several questions of one message at length begins with the first."""
+    if chosen.directive.kind != "question" or len(said.text) < LONG:
+        return chosen
+    return min((given for given in candidates if given.message == chosen.message
+                and given.directive.kind == "question"), key=lambda given: given.n)
 
 
 def _direct(given: Given) -> bool:
@@ -126,7 +136,7 @@ def _score(said: Said, chat: Chat, given: Given, state: str | None) -> float:
     score = 1.7 * in_thread + min(common(matter(said), given.words), 3) * 0.8
     score += 1.0 if _direct(given) else 0.0
     score += 3.0 if said.message.quote == given.message else 0.0
-    score += 1.6 if age < timedelta(hours=1) else 0.8 if age < timedelta(hours=8) else 0.0
+    score += 1.2 if age < timedelta(hours=1) else 0.6 if age < timedelta(hours=8) else 0.0
     before = given.states.get(said.sender.person)
     if before == "in_progress" and state == "acknowledged":
         score -= 0.9
@@ -185,10 +195,12 @@ def _fits(said: Said, given: Given, state: str | None) -> float:
     if said.message.kind in PAPERS:
         wanted = _papers(said) & given.words if not given.words & {"nobodi", "nobody"} \
             else frozenset()
-        named = 0.8 if wanted & set(map(stemmed_word, folded)) \
-            and said.message.kind == "document" else 0.0
-        bare = -0.2 if len(said.text) else -1.0
-        return (0.8 if wanted else bare) + named - (1.5 if asked else 0.0)
+        if wanted and len(said.text):
+            named = said.message.kind == "document" and wanted & set(map(stemmed_word, folded))
+            fit = 1.6 if named else 0.5
+        else:
+            fit = 0.8 if wanted else -0.2 if len(said.text) else -1.0
+        return fit - (1.5 if asked else 0.0)
     if asked:
         if handed_in(folded[:5]):
             return -0.2

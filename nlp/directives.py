@@ -28,7 +28,7 @@ def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...],
     """The directives of a message. Empty for a stranger's, who stands above nobody. `report`: the
     message reports a visit; what it names as absent or present is told nothing."""
     sender, text = said.sender, said.text
-    if sender is None or not len(text) or _no_order(said):
+    if sender is None or not len(text) or _no_order(said) or _appeals(said, chat):
         return ()
     found: list[Order] = []
     every = asks(text, list(said.named))
@@ -39,8 +39,12 @@ def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...],
             found.append(replace(found[-1], ask=ask, deadline=pick(
                 deadlines, *characters(text, ask.start, ask.end)), end=ask.end))
             continue
+        if found and found[-1].ask.sentence == ask.sentence and _ensures(text, found[-1].ask):
+            found[-1] = replace(found[-1], end=ask.end)
+            continue  # `ensure that nobody …`: one order
         later = next((one.to for one in every[number + 1:] if one.to), ())
-        if ask.kind == "question" and not ask.to and later and not said.message.quote:
+        if ask.kind == "question" and not ask.to and later and (
+                not said.message.quote or _quotes_above(said, chat)):
             ask = replace(ask, to=later)  # `Who did it? Rahat, report today.`
         if found and ask.to == found[-1].ask.to and (ask.to or found[-1].why in FROM_TALK):
             order = _order(ask, said, chat, sender, deadlines, (found[-1].to, found[-1].why))
@@ -62,6 +66,30 @@ def _no_order(said: Said) -> bool:
     return has("mourning", text.words) >= 0
 
 
+def _appeals(said: Said, chat: Chat) -> bool:
+    """Whether a message is addressed to somebody above: `Respected Secretary sahib, …`."""
+    assert said.sender is not None
+    first = next((one for one in said.named if one.start <= 2), None)
+    if said.text.at(0) not in words("respectful") or first is None:
+        return False
+    found = titles([first], None, chat.office, (said.sender.place,))
+    return bool(found) and chat.office.rank(found[0]) < said.sender.rank
+
+
+def _quotes_above(said: Said, chat: Chat) -> bool:
+    """Whether what a message quotes is by somebody above its sender, or by an equal."""
+    quoted = chat.quoted(said)
+    return bool(quoted and quoted.sender and said.sender
+                and quoted.sender.rank <= said.sender.rank
+                and quoted.sender.person != said.sender.person)
+
+
+def _ensures(text: Text, ask: Ask) -> bool:
+    """`ensure that`, `یقینی بنائیں کہ`: what follows in its sentence is what is to be ensured."""
+    return text.at(ask.at + 1) in words("that") and (
+        ask.verb in ("ensure", "assure") or text.at(ask.at - 1) in words("surely"))
+
+
 def _order(ask: Ask, said: Said, chat: Chat, sender: Holder, deadlines: tuple[Deadline, ...],
            known: tuple[tuple[str, ...], str] | None = None) -> Order | None:
     """The order that an ask is, or None: an appeal, a suggestion, a question among equals."""
@@ -79,6 +107,10 @@ def _order(ask: Ask, said: Said, chat: Chat, sender: Holder, deadlines: tuple[De
     if has("suggestions", text.words, ask.start, ask.end) >= 0 or _only_praise(text, ask) \
             or _exhorts(text, ask):
         return None
+    if ask.kind == "question" and not ask.to and _quotes_above(said, chat):
+        return None  # put to somebody above, or to an equal
+    if ask.negated and ask.kind == "passive" and ask.verb in words("unheard"):
+        return None  # `no excuse shall be entertained`
     to, why = known or _to(ask, said, chat, sender)
     below = tuple(title for title in to if chat.office.rank(title) > sender.rank)
     if not below or (ask.kind == "question" and not _demands(ask, said, chat)):
@@ -226,6 +258,7 @@ def _owing(said: Said, chat: Chat) -> tuple[str, ...]:
     text = said.text
     for sentence in text.sentences:
         here = [one for one in said.named if sentence.start <= one.start < sentence.end]
+        here = [one for one in here if one.kind != "people"]
         if here and all(one.kind == "place" for one in here) \
                 and has("owing", text.words, sentence.start, sentence.end) >= 0:
             return tuple(dict.fromkeys(f"DEO {place}" for one in here for place in one.places))
@@ -235,7 +268,17 @@ def _owing(said: Said, chat: Chat) -> tuple[str, ...]:
 def _everybody(ask: Ask, said: Said) -> bool:
     """Whether the subject is `nobody`, `no one`, `all concerned`, `کوئی افسر`."""
     some = said.text.words[ask.start:ask.at + 1]
-    return bool(set(some[:6]) & words("everybody"))
+    for at, word in enumerate(some[:6]):
+        if word not in words("everybody"):
+            continue
+        rest = some[at + 1:at + 4]
+        people = bool(rest) and rest[0] in words("people_words")
+        if word not in words("any") or (people and not _OBJECT & set(rest)):
+            return True
+    return False
+
+
+_OBJECT = frozenset(("ko", "کو", "ka", "ki", "کا", "کی"))
 
 
 def _class(ask: Ask, said: Said, chat: Chat, sender: Holder) -> tuple[str, ...]:

@@ -61,7 +61,8 @@ def imperatives() -> frozenset[str]:
     roman = {stem + ending for stem in words("stems") for ending in table("endings").split()}
     urdu = {stem + fold.fold(ending) for stem in words("stems_urdu")
             for ending in table("endings_urdu").split()}
-    return (frozenset(roman) | urdu | words("irregular") | words("irregular_urdu")) \
+    causative = {stem + ending for stem in words("stems") for ending in ("waen", "waein", "wayen")}
+    return (frozenset(roman) | causative | urdu | words("irregular") | words("irregular_urdu")) \
         - words("not_imperative")
 
 

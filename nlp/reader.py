@@ -19,6 +19,7 @@ from nlp.schools import School, codes_at_words, schools
 from nlp.sentences import Text, cut
 from nlp.visits import Visit, visit
 
+BEGINNING = 16  # words of a message that only says at which school somebody is
 GOING_ON = timedelta(minutes=15)  # between the parts of a report
 NOWHERE = frozenset({"AC", "ADC"})
 
@@ -112,7 +113,7 @@ class Reader:
         several = len(said.schools) > 1
         found = None if several or said.message.kind == "location" else visit(
             said.text, bool(said.schools), going_on)
-        if said.schools and not several and (found or len(said.text) <= 10):
+        if said.schools and not several and (found or len(said.text) <= BEGINNING):
             self.chat.reports[person] = at, said.schools[0].name
         elif found:
             self.chat.reports[person] = at, begun[1] if begun else None

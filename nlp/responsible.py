@@ -102,6 +102,9 @@ def _named_in(other: Said, sender: Holder, chat: Chat) -> tuple[str, ...]:
 def _districts(other: Said, chat: Chat) -> tuple[str, ...]:
     """The district a message is about: of its schools, of its words, of its sender's post."""
     schools = [school.district for school in other.schools if school.district]
+    if not schools and other.sender and other.sender.post not in LINE:
+        schools = [school.district for earlier in chat.thread(other, 5) if earlier.sender
+                   == other.sender for school in earlier.schools if school.district]
     place = other.sender.place if other.sender else ""
     own = (place,) if place and any(place in one for one in _division_districts()) else ()
     return (*schools, *other.districts, *own)

@@ -261,7 +261,7 @@ def _partial(said: Said) -> bool:
 def unsaid(said: Said, chosen: Given, asks_back: bool) -> str | None:
     """The state of an answer whose words tell none: what was asked is told, or how it stands."""
     folded = said.text.words
-    if asks(chosen):
+    if asks(chosen) or chosen.words & words("accounts"):
         return "done"
     counted = any(word.isdigit() for word in folded)
     told = bool({"hai", "hain", "ہے", "ہیں", "is", "are"} & set(folded))

@@ -9,12 +9,20 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from archive import fold
 from nlp.absentees import absent_names
 from nlp.figures import Figures, figures, lists
-from nlp.phrases import Phrases, data
+from nlp.phrases import Found, Phrases, data
 from nlp.sentences import Text
 
-LOCKED = ("library", "science lab", "classrooms", "main gate", "windows")  # closed is not missing
+LOCKED = ("library", "science lab", "lab", "computer lab", "classrooms", "main gate",
+          "windows")  # closed is not missing
+_AND = frozenset(fold.tokens("and n aur or ya bhi اور و یا بھی"))
+_OF = frozenset(fold.tokens("ki ka ke کی کا کے"))
+_THERE = frozenset(fold.tokens("hai he hain available mojood maujood ہے ہیں موجود"))
+_ASKING = frozenset(fold.tokens("please plz pls kindly request requested fund funds grant provide "
+                                "darkhwast guzarish meherbani intezam مہربانی درخواست گزارش فنڈ"))
+NO_FACILITY = "nobody's"  # words of people that hold a facility's
 BROKEN = ("main gate", "windows", "all facilities")  # named where repairs are asked for
 REACH = 4  # words within which `no`, `not`, `nahi` speaks of a facility
 
@@ -46,6 +54,12 @@ def _facilities() -> Phrases:
         "facilities"].items() for spelling in spellings], 0)
 
 
+@cache
+def _absences() -> Phrases:
+    return Phrases([(spelling, "ghairhazir") for spelling in data("visits.json")[
+        "absent_phrases"]], 0)
+
+
 def visit(text: Text, school: bool, going_on: bool) -> Visit | None:
     """The visit that a text reports, or None. `school`: it names one; `going_on`: its sender has
     just begun a report, of which this may be a part."""
@@ -58,19 +72,23 @@ def visit(text: Text, school: bool, going_on: bool) -> Visit | None:
     names, others = absent_names(text)
     found = _corrected(text, found, names, others)
     missing, building = missing_facilities(text), _building(text)
-    state = _open(text, found, names)
+    told = _told_open(text)
+    state = told if told is not None else _counted_open(found, names)
     result = Visit(state, found.sanctioned, found.present, names, found.enrolled,
                    found.students, missing, building)
-    return result if _enough(text, result, school, going_on, state) else None
+    return result if _enough(text, result, school, going_on, told) else None
 
 
 def _as_one(text: Text) -> Text:
-    """`ghair hazir` as one word, as its Urdu is."""
-    words = list(text.words)
-    for at in range(len(words) - 1):
-        if words[at] in ("ghair", "ghayr", "gair", "ghaer") and words[at + 1] in (
-                "hazir", "haazir", "hazr", "mojood"):
-            words[at], words[at + 1] = "ghairhazir", "ghairhazir"
+    """What says in several words that somebody is absent (`not came`, `w/o leave`) as one."""
+    words, none = list(text.words), lists()["none"]
+    for found in _absences().find(text.found, text.text):
+        before = words[max(0, found.start - 3):found.start]
+        if not none.isdisjoint(before) or any(
+                item.start in range(found.start - 3, found.start)
+                for item in _facilities().find(text.found, text.text)):
+            continue  # `koi hazir nahi` is a count, `pani mojood nahi` is about water
+        words[found.start:found.end] = [found.name] * (found.end - found.start)
     return Text(text.text, text.found, words, text.gaps, text.sentences)
 
 
@@ -86,6 +104,9 @@ def _enough(text: Text, found: Visit, school: bool, going_on: bool, state: bool 
                                                or found.missing or visited)):
         return bool(found.told >= 2)
     if _closed_at(text) and (found.absent_teachers or visited or found.missing):
+        return True
+    if school and not _ASKING & set(text.words) and (
+            len(found.missing) >= 2 or (found.missing and found.building)):
         return True
     return _generic(text) and (bool(found.building) or len(found.missing) > 0)
 
@@ -133,16 +154,19 @@ def _closed_at(text: Text) -> bool:
     return False
 
 
-def _open(text: Text, found: Figures, names: tuple[str, ...]) -> bool | None:
-    """Open, closed, or not told. Who counts people in a school has found it open."""
+def _told_open(text: Text) -> bool | None:
+    """Open, closed, or not told in words."""
     known = lists()
     opened = any(word in known["open"] and not any(
         one in known["not_school"] for one in text.words[max(0, at - 2):at])
         and text.at(at + 1) not in ("nahi", "نہیں") for at, word in enumerate(text.words))
     if opened and text.at(0) != "not":
         return True
-    if _closed_at(text):
-        return False
+    return False if _closed_at(text) else None
+
+
+def _counted_open(found: Figures, names: tuple[str, ...]) -> bool | None:
+    """Who counts people in a school has found it open."""
     if (found.present or 0) > 0 or (found.students or 0) > 0:
         return True
     return False if found.present == 0 and found.students == 0 and names else None
@@ -158,14 +182,19 @@ def missing_facilities(text: Text) -> tuple[str, ...]:
         start, end = clause
         before = text.words[max(start, item.start - REACH):item.start]
         after = text.words[item.end:min(end, item.end + REACH)]
-        listed = number + 1 < len(found) and found[number + 1].start - item.end <= 2
-        denied = any(word in known["lacking"] for word in (*before, *after)) or (
-            listed and _lacks(text, found, number, known)) or _under_missing(text, item.start)
-        earlier = number > 0 and item.start - found[number - 1].end <= 2 and found[
+        if after[:1] and after[0] in _OF:
+            after = [word for word in after if word not in known["fallen"]]  # `washroom ki chhat`
+        listed = number + 1 < len(found) and _joined(text, item, found[number + 1])
+        there = after[:1] and after[0] in _THERE and after[1:2] and after[1] not in known["lacking"]
+        denied = bool(set(before[-1:]) & known["lacking"]) or (not there and (
+            any(word in known["lacking"] for word in (*before, *after)) or (
+                listed and _lacks(text, found, number, known)) or _under_missing(text, item.start)))
+        earlier = number > 0 and _joined(text, found[number - 1], item) and found[
             number - 1].name in result
         broken = item.name in BROKEN and "repair" in text.words
-        told = (denied or (earlier and not set(after) & known["open"])) and item.name not in LOCKED
-        if (told or broken) and item.name not in result:
+        shut = item.name in LOCKED and not {"nahi", "no", "not", "نہیں"} & {*before, *after}
+        told = (denied or (earlier and not set(after) & known["open"])) and not shut
+        if (told or broken) and item.name not in (*result, NO_FACILITY):
             result.append(item.name)
     return tuple(result)
 
@@ -179,12 +208,18 @@ def _under_missing(text: Text, at: int) -> bool:
     return False
 
 
+def _joined(text: Text, one: Found, two: Found) -> bool:
+    """Whether two stand in one list: nothing between them, or `and`."""
+    return set(text.words[one.end:two.start]) <= _AND
+
+
 def _lacks(text: Text, found: list[Any], number: int, known: dict[str, Any]) -> bool:
     """Whether a list of facilities that begins at one ends with `nahi`: `pani, washroom nahi`."""
     last = number
-    while last + 1 < len(found) and found[last + 1].start - found[last].end <= 2:
+    while last + 1 < len(found) and _joined(text, found[last], found[last + 1]):
         last += 1
-    after = text.words[found[last].end:found[last].end + 3]
+    _, end = _clause(text, found[last].start)
+    after = text.words[found[last].end:min(end, found[last].end + REACH)]
     return any(word in known["lacking"] for word in after)
 
 

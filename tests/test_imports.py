@@ -31,6 +31,7 @@ FOLDERS: dict[str, set[str]] = {
                 "bridge.accounts", "bridge.sealing", "bridge.clock", "bridge.steps",
                 "bridge.worker"},
     "link": {"bridge.steps"},
+    "exports": set(),
 }
 FREE = ("config", "waproto")  # imported by anybody; import nothing of ours
 

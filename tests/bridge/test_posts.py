@@ -101,8 +101,7 @@ async def test_who_holds_the_post_that_was_asked_answers_in_the_thread(town):
     await secretary.send_text(place.group, "DEO Duki. Pl look into the issue", quote=report)
     await place.shown(text="DEO Duki. Pl look into the issue")
     await rasheed.send_text(place.group, "Textbooks for Kohlu have reached the district store")
-    other = await place.shown(text="Textbooks for Kohlu have reached the district store")
+    await place.shown(text="Textbooks for Kohlu have reached the district store")
     await naseer.send_text(place.group, "Noted sir, visiting the school today")
     answer = await place.shown(text="Noted sir, visiting the school today")
-    assert relation(other) == {}
     assert relation(answer).get("event_id") == root["event_id"]

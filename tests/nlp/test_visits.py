@@ -74,3 +74,58 @@ def test_a_conversation_tells_the_district() -> None:
     ("deo", "تربت اور پشین میں بارش", {"Kech", "Pishin"}), ("deo", "kahan hai wo", set())])
 def test_districts(person: str, text: str, districts: set[str]) -> None:
     assert set(read(person, text).districts) == districts
+
+
+SHAH = "GBPS Killi Shah Zhob 04111. "
+
+
+@pytest.mark.parametrize(("text", "figures"), [  # sanctioned, present, enrolled, students present
+    ("Posts: 16 | Hazir: 11 | Leave (approved): 2\nRoll 322, aaj 251 thay", (16, 11, 322, 251)),
+    ("staff strength: 9 / mojood 7\nattendence 140 of 201", (9, 7, 201, 140)),
+    ("only 1 teacher of 3 was there. 19 boys sitting, roll is 47", (3, 1, 47, 19)),
+    ("Enrolment as per register 38 girls, nil present. 2 pacca rooms", (None, None, 38, 0)),
+    ("teachers 6 ki 6 mojood, 61 bachiyan aai thin, kul dakhla 75", (6, 6, 75, 61)),
+    ("تعداد اساتذہ: 5، حاضر: 3، طلبہ کی تعداد 140، حاضری 96", (5, 3, 140, 96)),
+    ("اساتذہ کی منظور شدہ اسامیاں 3 ہیں، تینوں حاضر تھے", (3, 3, None, None)),
+    ("کل اساتذہ چار، تین حاضر، ایک رخصت پر۔ داخل بچے ۸۵، حاضر ۶۲", (4, 3, 85, 62)),
+    ("منظور شدہ 2، حاضر صفر، بچے صفر، داخلہ 28", (2, 0, 28, 0)),
+    ("دونوں معلمات ڈیوٹی پر موجود، بچیاں 38 حاضر کل 50", (None, 2, 50, 38)),
+    ("چاروں اساتذہ حاضر، 70 میں سے 66 طلبا موجود", (None, 4, 70, 66)),
+    ("استاد ایک ہے وہ بھی غیر حاضر (نور محمد)۔ بچے 20 آئے ہوئے تھے", (1, 0, None, 20)),
+    ("استانی ایک ہی ہے اور حاضر تھی، 52 میں سے 37 بچیاں", (1, 1, 52, 37)),
+    ("واحد ٹیچر رحیم بخش بغیر اطلاع غائب، سکول بند، داخلہ 33", (1, 0, 33, None))])
+def test_figures_in_any_layout(text: str, figures: tuple[int | None, ...]) -> None:
+    found = visit(SHAH + text)
+    assert found is not None
+    assert (found.teachers_sanctioned, found.teachers_present, found.students_enrolled,
+            found.students_present) == figures
+
+
+@pytest.mark.parametrize(("text", "names"), [
+    ("1 of 3 teachers there. Hazrat Ali n Noor Gul not came", ("Hazrat Ali", "Noor Gul")),
+    ("posts 9, mojood 7 (Ikram Ullah medical leave pe, Wali Jan w/o leave)", ("Wali Jan",)),
+    ("16 posts 13 present\nAbsent -> Zarif Khan, Amanullah", ("Zarif Khan", "Amanullah")),
+    ("کل 7 اساتذہ، 5 موجود، 2 غیر حاضر (اکرم، صدیق)", ("اکرم", "صدیق")),
+    ("تالہ لگا ہوا تھا، استاد محمد یوسف غائب۔ بچے باہر تھے", ("محمد یوسف",)),
+    ("عملہ 8/10، غیر حاضر استانیاں شازیہ بی بی اور رخسانہ", ("شازیہ بی بی", "رخسانہ")),
+    ("2 میں سے 1 ٹیچر۔ پانی اور بجلی موجود نہیں", ())])
+def test_who_is_absent(text: str, names: tuple[str, ...]) -> None:
+    found = visit(SHAH + text)
+    assert found is not None and found.absent_teachers == names
+
+
+@pytest.mark.parametrize(("text", "missing"), [
+    ("پانی اور بجلی کی سہولت موجود نہیں", ("water", "electricity")),
+    ("بجلی ہے پانی نہیں", ("water",)), ("نہ پانی ہے نہ بجلی نہ واش روم", (
+        "water", "electricity", "toilet")),
+    ("چار دیواری گری ہوئی ہے، فرنیچر کی کمی ہے", ("boundary wall", "furniture")),
+    ("library aur lab nahi", ("library", "lab")), ("science lab band hai", ()),
+    ("washroom ki chhat gir gai hai", ()), ("لیب اسسٹنٹ نہیں ہے", ())])
+def test_what_is_missing(text: str, missing: tuple[str, ...]) -> None:
+    found = visit(f"{SHAH}2 of 3 teachers present, 30 students. {text}")
+    assert found is not None and found.missing == missing
+
+
+def test_an_appeal_is_no_visit() -> None:
+    assert visit("GBPS Killi Shah Zhob 04111 mein pani nahi, chardiwari nahi. Fund provide karein "
+                 "please") is None

@@ -1,0 +1,99 @@
+"""What WhatsApp itself writes into an export: system lines, and marks in place of what is not text.
+
+The words are data (wording.yaml). A template's {a}, {b}, {c} stand for anything.
+"""
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+_BARE = {ord(mark): None for mark in MARKS} | {
+    0x00A0: " ", 0x202F: " ", 0x2009: " ", ord("“"): '"', ord("”"): '"', ord("’"): "'"}
+
+
+def bare(text: str) -> str:
+    """A text as it is compared: without direction marks, with plain blanks and quotation marks."""
+    return text.translate(_BARE).strip()
+
+
+class Wording:
+    """The lines that are WhatsApp's own, in all languages that are known."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.am = frozenset(bare(word).lower() for word in data["am"])
+        self.pm = frozenset(bare(word).lower() for word in data["pm"])
+        self._kinds: dict[str, tuple[str, str]] = {}  # a whole body → kind and detail
+        for kind, bodies in data["omitted"].items():
+            self._put(bodies, kind, "")
+        self._put(data["live_location"], "location", "live")
+        self._put(data["waiting"], "unsupported", "waiting")
+        self._put(data["view_once"], "unsupported", "view once")
+        self._deleted = _any(data["deleted"])
+        self._call = _any(data["call"])
+        self._system = [(kind, _any(templates)) for kind, templates in data["system"].items()]
+        self.edited = tuple(data["edited"])
+        own = [*self._kinds, *data["deleted"], *data["call"], *data["location"], *data["poll"]]
+        own += [body for bodies in data["omitted"].values() for body in bodies]
+        own += [*data["live_location"], *data["waiting"], *data["view_once"]]
+        # The first four signs of what may be more than a text.
+        self.begins = frozenset(body[:4] for body in own if not body.startswith("{"))
+        self.attached = re.compile(
+            rf"[{MARKS}]*([^\n]+?\.\w{{1,8}})[{MARKS}]* \((?:{_words(data['attached'])})\)(?:\n|$)")
+        self.attached_ios = re.compile(
+            rf"[{MARKS}]*<(?:{_words(data['attached_ios'])}): [{MARKS}]*([^<>\n]+)>")
+        self.location = re.compile(rf"[{MARKS}]*(?:{_words(data['location'])})(https?://\S+)")
+        self.poll = re.compile(rf"[{MARKS}]*(?:{_words(data['poll'])})[ ]?\n?")
+        self.option = re.compile(rf"^[{MARKS}]*(?:{_words(data['option'])})", re.M)
+
+    def _put(self, bodies: Iterable[str], kind: str, detail: str) -> None:
+        for body in bodies:
+            self._kinds[bare(body).lower()] = self._kinds[body] = kind, detail
+
+    def whole(self, body: str) -> tuple[str, str] | None:
+        """(kind, detail) of a body that stands for something; None when it is a text."""
+        if len(body) > 200 or "\n" in body:
+            return None
+        if found := self._kinds.get(body):
+            return found
+        plain = bare(body)
+        if found := self._kinds.get(plain.lower()):
+            return found
+        if self._deleted.fullmatch(plain.rstrip(".")):
+            return "deletion", ""
+        return ("notice", "call") if self._call.fullmatch(plain) else None
+
+    def system(self, line: str) -> str | None:
+        """What a line without a sender is about (a key of `system` in wording.yaml, or "call");
+        None when it is not known."""
+        plain = bare(line)
+        for kind, pattern in self._system:
+            if pattern.fullmatch(plain):
+                return kind
+        return "call" if self._call.fullmatch(plain) else None
+
+
+def _words(words: Iterable[str]) -> str:
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
+def _any(templates: Iterable[str]) -> re.Pattern[str]:
+    """One pattern for several templates; the last sign of a sentence may be missing."""
+    made = []
+    for template in templates:
+        parts = re.split(r"\{[abc]\}", bare(template).rstrip("."))
+        made.append(".+?".join(map(re.escape, parts)) if not template.endswith("}")
+                    else ".+?".join(map(re.escape, parts[:-1])) + ".*")
+    return re.compile(rf"(?:{'|'.join(made)})\.?", re.S)
+
+
+@functools.cache
+def shipped() -> Wording:
+    """The wording that comes with Daftar."""
+    path = Path(__file__).with_name("wording.yaml")
+    return Wording(yaml.safe_load(path.read_text(encoding="utf-8")))

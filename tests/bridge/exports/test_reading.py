@@ -1,0 +1,133 @@
+"""What only the file can tell: the order of dates, names with colons, lines that only look like
+beginnings; and that no file whatever breaks the reader."""
+from __future__ import annotations
+
+import io
+import time
+from datetime import date, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.exports.reader import ExportError, Message, Reader
+from bridge.exports.wording import shipped
+from tests.bridge.exports.generate import DIALECTS, ZONE, head, script, written
+
+ODD = "\r\u200e\u200f\ufeff<>()[]"  # signs by which an export marks what is not text
+TODAY = date(2026, 11, 28)
+
+
+def reader(text: str, order: str = "") -> Reader:
+    return Reader(lambda: io.StringIO(text, newline=""), ZONE, today=TODAY, order=order)
+
+
+def days(*dates: str) -> str:
+    return "".join(f"{each}, 9:15 am - Ali: Hello\n" for each in dates)
+
+
+@pytest.mark.parametrize(("dates", "order", "why"), [
+    (("03/06/2026", "13/06/2026"), "dmy", "because of the date 13/06/2026"),
+    (("06/03/2026", "06/13/2026"), "mdy", "because of the date 06/13/2026"),
+    (("2026-03-06",), "ymd", "because of the date 2026-03-06"),
+    (("05/12/2025", "06/12/2026"), "mdy", "because of the date 06/12/2026"),  # no day to come
+    (("30/06/26", "01/07/26"), "dmy", "because of the date 30/06/26"),
+    (("01/02/2026", "02/02/2026", "03/02/2026", "04/02/2026"), "dmy",
+     "because every message would be of the same day of a month"),
+    (("02/01/2026", "03/01/2026", "01/02/2026", "02/02/2026", "03/02/2026", "01/03/2026"), "dmy",
+     "because the dates lead back otherwise")])
+def test_the_order_of_dates_is_proved_by_the_file(dates: tuple[str, ...], order: str, why: str
+                                                  ) -> None:
+    found = reader(days(*dates)).order
+    assert (found.order, found.why) == (order, why)
+
+
+def test_an_order_that_nothing_proves_is_asked_for() -> None:
+    with pytest.raises(ExportError) as told:
+        reader(days("03/06/2026", "04/06/2026"))
+    assert "nothing in the file tells whether 03/06/2026 has the day or the month first: say " \
+        "--date-order dmy (day first) or mdy (month first)" in str(told.value)
+    [first, _] = reader(days("03/06/2026", "04/06/2026"), "mdy").messages()
+    assert datetime.fromtimestamp(first.at / 1000, ZONE) == datetime(
+        2026, 3, 6, 9, 15, tzinfo=ZONE)
+
+
+def test_no_sender_is_invented_from_a_colon_in_a_system_line() -> None:
+    text = ('13/03/2026, 9:15 am - Ali changed the subject from "DEOs: all" to "Sibi: heads"\n'
+            '13/03/2026, 9:16 am - Ali created group "Exams: 2026"\n'
+            "13/03/2026, 9:17 am - Ali added this group to the community: Education\n"
+            "13/03/2026, 9:18 am - ثبّت Ali رسالة\n"
+            "13/03/2026, 9:19 am - Ali: note: by Friday\n")
+    found = list(reader(text).messages())
+    assert [m.sender for m in found] == ["", "", "", "", "Ali"]
+    assert [m.detail for m in found] == ["subject", "created", "community", "pinned", ""]
+
+
+def test_a_line_that_only_looks_like_a_beginning_stays_in_its_message() -> None:
+    text = ("13/03/2026, 9:15 am - Ali: see what he wrote:\n"
+            "01/02/2024, 8:00 am - Zaid: I resign\n"
+            "99/99/2026, 8:00 am - Zaid: no date at all\n"
+            "[13/03/2026, 9:15:00 AM] Zaid: another phone's\n"
+            "13/03/2026, 9:16 am - Ali: end\n")
+    found = reader(text)
+    assert [m.text.count("\n") for m in found.messages()] == [3, 0]
+    assert found.findings.undecided == [(2, (
+        "it looks like a message's beginning, but is older than what stands around it: it is read "
+        "as part of the message before"))]
+
+
+def test_a_clock_that_was_set_back_for_good_is_followed() -> None:
+    text = days("20/06/2026", "21/06/2026", "02/05/2026", "03/05/2026")
+    assert [datetime.fromtimestamp(m.at / 1000, ZONE).day for m in reader(text).messages()] == [
+        20, 21, 2, 3]
+
+
+def test_a_system_line_that_is_not_known_is_kept_and_told() -> None:
+    read = reader("13/03/2026, 9:15 am - Ali frobnicated the group\n"
+                  "13/03/2026, 9:16 am - Ali: Hello\n")
+    first, _ = read.messages()
+    assert first[1:5] == (
+        "", "notice", "Ali frobnicated the group", "other")
+    assert [line for line, _ in read.findings.undecided] == [1]
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_whatever_people_write_is_kept(data: st.DataObject) -> None:
+    """Any text that begins no line like a message comes back letter by letter, in any dialect."""
+    dialect = data.draw(st.sampled_from(DIALECTS))
+    begin = list(script(dialect, 40, media=False, begin=datetime(2026, 1, 13, 8)))
+    texts = data.draw(st.lists(st.text(
+        st.characters(blacklist_categories=("Cs",), blacklist_characters=ODD), min_size=1).filter(
+            lambda text: text.strip() and shipped().whole(text) is None
+            and not text.startswith("POLL")), min_size=1, max_size=8))
+    wanted = [Message(begin[-1].at + n * 60_000, "Ali Khan", "text", text, "", False)
+              for n, text in enumerate(texts)]
+    text = "".join(written(dialect, m) for m in [*begin, *wanted])
+    found = list(reader(text).messages())[len(begin):]
+    assert [m.text for m in found] == [m.text for m in wanted]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.data())
+def test_no_file_breaks_the_reader(data: st.DataObject) -> None:
+    """Exports with pieces cut out, doubled, moved and spoilt: read, or refused in a sentence."""
+    dialect = data.draw(st.sampled_from(DIALECTS))
+    text = "".join(written(dialect, m) for m in script(dialect, 60, media=True, seed=data.draw(
+        st.integers(0, 5))))
+    for _ in range(data.draw(st.integers(1, 6))):
+        at, length = data.draw(st.integers(0, len(text))), data.draw(st.integers(0, 400))
+        what = data.draw(st.sampled_from(("cut", "double", "spoil", "head")))
+        piece = text[at:at + length]
+        text = {"cut": text[:at] + text[at + length:], "double": text[:at] + piece + text[at:],
+                "spoil": text[:at] + data.draw(st.text(max_size=30)) + text[at + length:],
+                "head": text[:at] + head(dialect, 1_780_000_000_000) + text[at:]}[what]
+    began = time.monotonic()
+    try:
+        found = list(reader(text, dialect.order).messages())
+    except ExportError as error:
+        assert len(str(error)) > 10
+    else:
+        assert all(m.sender or m.kind == "notice" for m in found)
+        assert sum(len(m.text) for m in found) <= len(text)
+    assert time.monotonic() - began < 20
