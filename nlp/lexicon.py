@@ -1,5 +1,5 @@
-"""The words that orders and answers are read by: orders.json, folded, and the forms of its
-verbs."""
+"""The words that orders and answers are read by: orders.json and answers.json, folded, and the
+forms of their verbs."""
 from __future__ import annotations
 
 from functools import cache
@@ -11,24 +11,24 @@ from nlp.phrases import data
 
 @cache
 def table(name: str) -> Any:
-    """An entry of orders.json as it stands."""
+    """An entry of orders.json or answers.json as it stands."""
     return _all()[name]
 
 
 @cache
 def _all() -> Any:
-    return data("orders.json")
+    return data("orders.json") | data("answers.json")
 
 
 @cache
 def words(name: str) -> frozenset[str]:
-    """A list of words of orders.json, folded."""
+    """A list of words, folded."""
     return frozenset(fold.tokens(table(name)))
 
 
 @cache
 def phrases(name: str) -> tuple[tuple[str, ...], ...]:
-    """A list of phrases of orders.json, each as its folded words; the longest first."""
+    """A list of phrases, each as its folded words; the longest first."""
     return tuple(sorted({tuple(fold.tokens(line)) for line in table(name)}, key=len, reverse=True))
 
 
@@ -42,13 +42,17 @@ def _by_first(name: str) -> dict[str, tuple[tuple[str, ...], ...]]:
 
 def has(name: str, folded: list[str], start: int = 0, end: int | None = None) -> int:
     """Where a phrase of a list begins among folded[start:end]; -1 when none does."""
-    firsts = _by_first(name)
     stop = len(folded) if end is None else end
-    for at in range(start, stop):
-        for phrase in firsts.get(folded[at], ()):
-            if at + len(phrase) <= stop and tuple(folded[at:at + len(phrase)]) == phrase:
-                return at
-    return -1
+    return next((at for at in range(start, stop) if phrase_at(name, folded, at, stop)), -1)
+
+
+def phrase_at(name: str, folded: list[str], at: int, end: int) -> int:
+    """How many words the longest phrase of a list has that begins at a place and ends before
+    `end`; 0 when none does."""
+    for phrase in _by_first(name).get(folded[at], ()):
+        if at + len(phrase) <= end and tuple(folded[at:at + len(phrase)]) == phrase:
+            return len(phrase)
+    return 0
 
 
 @cache

@@ -11,6 +11,7 @@ from nlp.chat import Chat, Given
 from nlp.deadlines import read_all
 from nlp.directives import directives
 from nlp.districts import in_text, of_titles
+from nlp.matter import matter_of
 from nlp.named import Names
 from nlp.office import Office
 from nlp.said import Answer, Directive, Findings, Message, Said
@@ -135,7 +136,7 @@ class Reader:
             self.chat.give(Given(
                 said.message.id, number, said.message.person, said.message.at,
                 said.message.thread, one,
-                compliance.words_of(said, 0 if one.kind == "demand" and not number else one.start,
+                matter_of(said, 0 if one.kind == "demand" and not number else one.start,
                                     one.end, one.action)))
 
 

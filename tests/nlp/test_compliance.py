@@ -1,11 +1,15 @@
 """Answers to orders: which order, and how far it is done, in three languages."""
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from nlp.said import Answer
 from tests.nlp.test_orders import reader, said
 
+DATA = json.loads(Path(__file__).with_name("answers.json").read_text(encoding="utf-8"))
 ORDER = "DEO Zhob stop the pay of both teachers and send the inquiry report by Friday"
 
 
@@ -39,6 +43,13 @@ def answer(text: str, order: str = ORDER, kind: str = "text", person: str = "deo
 def test_states(text: str, state: str) -> None:
     found = answer(text)
     assert found is not None and (found.message, found.state) == ("m1", state)
+
+
+def test_the_list_of_answers() -> None:
+    wrong = [f"{order}, {text}: {found and found.state} for {state}"
+             for order, text, state in DATA["answers"]
+             if not (found := answer(text, DATA["orders"][order])) or found.state != state]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_the_words_say_which_order() -> None:
