@@ -9,7 +9,7 @@ import contextlib
 import gc
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
 from functools import partial
@@ -21,6 +21,8 @@ from bridge.exports.names import CLEAN, Names, colons
 from bridge.exports.stamps import DAY_MS, NotStamp, Ordered
 
 BLOCK = 1 << 19  # characters read at once
+AHEAD = 1 << 16  # characters behind a block that are looked at before it is read
+NEAR = 1 << 13  # characters in which the place to cut is looked for first
 LONGEST = 4 << 20  # characters of one message; WhatsApp's own limit is 65,536
 LOOKED_AT = 1 << 18  # characters from which the platform and the names are told
 UNDECIDED = 200  # lines that are named
@@ -28,6 +30,8 @@ UNDECIDED = 200  # lines that are named
 # A body may be more than a text when it begins or ends so, or holds " (" or "<".
 _BEGINS = frozenset(wording.MARKS + "<")
 _CUT = re.compile(rf"\n[{wording.MARKS}]*\[?\d{{1,4}}[./-]\d{{1,2}}[./-][^\n]{{0,30}}\Z")
+_PAGES = re.compile(rf"[^\n]*\.\w{{1,8}} • [{wording.MARKS}]?[\d,]+ \S+[{wording.MARKS} ]*")
+_SPOKEN = {"dmy": "the day first", "mdy": "the month first", "ymd": "the year first"}
 _MEDIA = (
     ("sticker", ("STK-", "-STICKER-")), ("audio", ("PTT-", "AUD-", "-AUDIO-", "-PTT-")),
     ("image", ("IMG-", "-PHOTO-")), ("video", ("VID-", "-VIDEO-", "-GIF-")))
@@ -46,7 +50,8 @@ class Message(NamedTuple):
     """One message, or one line of WhatsApp's own (kind "notice", without a sender).
 
     `at`: Unix ms; `sender`: the name or number as the exporter's phone shows it, without marks;
-    `kind`: one of archive.model's, or "deletion" for a message that was deleted; `detail`: a media
+    `kind`: one of archive.model's, "deletion" for a message that was deleted, or "media" for a file
+    of which the export tells no more; `detail`: a media
     message's file, "" where the export has none; what a notice is about; of an unsupported one
     why; of a location "live" or its link; of a poll its options, a line each."""
 
@@ -86,6 +91,8 @@ class Reader:
         self._header = re.compile(stamps.HEADERS[self.platform])
         self._fitted = stamps.narrow(self.platform, "\n" + head)
         self._special = self._words.begins
+        self._clock: stamps.Clock | None = None
+        self._newest = 0
         self.order = Ordered(order, "because you said so") if order else stamps.order_of(
             self._dates(), today or date.today())
         if not self.order.order:
@@ -95,8 +102,11 @@ class Reader:
                               "first: say --date-order dmy (day first) or mdy (month first)")
         self._clock = stamps.Clock(
             self.order.order, zone, stamps.halves(self._header, "\n" + head), self._words)
-        self._names = Names(colons(self._header, head))
-        self._newest = 0
+        with_colon = colons(self._header, head)
+        self._names = Names(with_colon)
+        for name, rests in with_colon.items():
+            self.findings.doubt(1, f"{name}: {rests[0]} is read as a name: all that {name} says "
+                                   "begins so")
 
     def messages(self) -> Iterator[Message]:
         """All of them. Raises ExportError."""
@@ -116,6 +126,9 @@ class Reader:
             last = found[-1].text if found else last
             yield found
         self.findings.lines = line - 1
+        if not self.findings.messages:
+            raise ExportError(f"no date in it can be read with {_SPOKEN[self.order.order]}: leave "
+                              "--date-order out, or say another")
         if _CUT.search(last):
             self.findings.doubt(line - 1, "the file ends in the middle of a line: it is kept as "
                                           "part of the message before")
@@ -132,17 +145,18 @@ class Reader:
                 yield match[1]
 
     def _blocks(self) -> Iterator[tuple[str, str]]:
-        """The text in pieces that begin with a line break and a message's beginning; and how the
-        next piece begins."""
+        """The text in pieces that begin with a line break and a message's beginning; and what comes
+        after each, so far as it is known. A piece ends before a beginning that is surely one: no
+        message is cut in two by where a block happens to end."""
         with self._open() as text:
             left = "\n"
             while more := _read(text, BLOCK):
                 if more.endswith("\r"):
                     more += _read(text, 1)
                 left += more.replace("\r\n", "\n") if "\r" in more else more
-                cut = self._last(left, len(left) - len(more))
+                cut = self._cut(left)
                 if cut > 0:
-                    yield left[:cut], left[cut:cut + 300]
+                    yield left[:cut], left[cut:]
                     left = left[cut:]
                 elif len(left) > LONGEST:
                     raise ExportError(
@@ -151,25 +165,27 @@ class Reader:
             if left != "\n":
                 yield left.removesuffix("\n"), ""
 
-    def _last(self, text: str, new: int) -> int:
-        """Where the last message begins; 0 when it is the only one. `new`: what stands before was
-        looked at already."""
-        start = max(len(text) - 8192, 0)
-        while True:
-            found = 0
-            for match in self._header.finditer(text, start):
-                found = match.start()
-            if found or start == 0:
-                return found
-            if start <= new - 500:
-                return 0
-            start = max(start - 65536, 0)
+    def _cut(self, text: str) -> int:
+        """Where a text can be cut: at a beginning before its last AHEAD characters; 0 when there is
+        none. Never at what may be a pasted line: that belongs to the message before it."""
+        end = max(len(text) - AHEAD, 0)
+        near = [(self._time(match) or 0, match.start())
+                for match in self._header.finditer(text, max(end - NEAR, 0), end)]
+        newest, cut = max(near, default=(0, 0))
+        if newest >= self._newest - DAY_MS and (first := self._header.match(text)) and (
+                newest >= (self._time(first) or 0) - DAY_MS):
+            return cut
+        heads = list(self._header.finditer(text))
+        real, _ = self._real([self._time(match) for match in heads])
+        return max((match.start() for match, is_real in zip(heads, real, strict=True)
+                    if is_real and match.start() < end), default=0)
 
     # A block of plain messages
 
     def _plain(self, block: str, line: int) -> list[Message] | None:
         """The block's messages; None when it must be read one by one."""
         split, clock = self._fitted.split(block), self._clock
+        assert clock is not None
         if split[0]:
             return None
         step = stamps.GROUPS + 1
@@ -224,13 +240,14 @@ class Reader:
         if "<" in body and (match := words.attached_ios.search(body)):
             caption = (body[:match.start()].rstrip(wording.MARKS) + body[match.end():])
             name = match[1].strip()
-            if " • " in caption:  # a document: its title and the number of pages
-                caption = ""
-            return message._replace(kind=kind_of(name), detail=name, text=caption.strip("\n"),
+            kind = kind_of(name)
+            if kind == "document" and _PAGES.fullmatch(caption):
+                caption = ""  # its title and the number of pages
+            return message._replace(kind=kind, detail=name, text=caption.strip("\n"),
                                     edited=edited)
-        if match := words.location.match(body):
+        if match := words.location.fullmatch(body):
             return message._replace(kind="location", detail=match[1], text="", edited=edited)
-        if match := words.poll.match(body):
+        if (match := words.poll.match(body)) and words.option.search(body):
             question, *options = words.option.split(body[match.end():])
             return message._replace(
                 kind="poll", text=question.rstrip("\n"), edited=edited,
@@ -240,51 +257,52 @@ class Reader:
     # A block with something odd in it
 
     def _one_by_one(self, block: str, line: int, after: str) -> list[Message]:
-        """The block's messages, each beginning looked at for itself."""
+        """The block's messages, each beginning looked at for itself; `after`: what comes then."""
         heads = list(self._header.finditer(block))
         times = [self._time(match) for match in heads]
-        following = self._header.match(after)
-        real = self._real(times, self._time(following) or 0 if following else 0)
-        found: list[Message] = []
-        kept = [(match, at) for match, at, is_real in zip(heads, times, real, strict=True)
-                if is_real and at is not None]
+        real, self._newest = self._real(times, [
+            self._time(match) for match in self._header.finditer(after)])
+        kept: list[tuple[re.Match[str], int]] = []
         for match, at, is_real in zip(heads, times, real, strict=True):
-            if at is not None and not is_real:
+            if is_real and at is not None:
+                kept.append((match, at))
+            elif at is not None:
                 self.findings.doubt(line + block.count("\n", 0, match.start()),
                                     "it looks like a message's beginning, but is older than what "
                                     "stands around it: it is read as part of the message before")
-        if block.startswith("\n") and (not kept or kept[0][0].start() > 0):
-            before = block[1:kept[0][0].start() if kept else len(block)]
-            if before.strip():
-                self.findings.doubt(line, "it stands before the first message")
-        for number, (match, at) in enumerate(kept):
-            end = kept[number + 1][0].start() if number + 1 < len(kept) else len(block)
-            found.append(self._of(match[4], at, block[match.end():end], lambda match=match:
-                                  line + block.count("\n", 0, match.start())))
-            self._newest = max(self._newest, at)
-        return found
+        before = block[1:kept[0][0].start()] if kept else block[1:]
+        if before.strip():
+            self.findings.doubt(line, "it stands before the first message")
+        ends = [*(match.start() for match, _ in kept[1:]), *([len(block)] if kept else [])]
+        return [self._of(match[4], at, block[match.end():end], lambda match=match:
+                         line + block.count("\n", 0, match.start()))
+                for (match, at), end in zip(kept, ends, strict=True)]
 
     def _time(self, match: re.Match[str]) -> int | None:
+        """When a beginning says that it was; None when there is no such time."""
+        if self._clock is None:
+            return 1  # the order of dates is still being looked for
         try:
             return self._clock.at(match[1], match[2], match[3])
         except NotStamp:
             return None
 
-    def _real(self, times: list[int | None], following: int) -> list[bool]:
+    def _real(self, times: Sequence[int | None], after: Sequence[int | None] = ()
+              ) -> tuple[list[bool], int]:
         """Which beginnings are real: not those that lead back by more than a day, when what comes
-        after them goes on where it was before (a pasted piece of another chat)."""
-        later, highest = [0] * len(times), following
+        after them goes on where it was before (a pasted piece of another chat). And the time of
+        the newest of them, or of the last when the clock was set back for good."""
+        later, highest = [0] * len(times), max((at or 0 for at in after), default=0)
         for place in range(len(times) - 1, -1, -1):
             later[place] = highest
             highest = max(highest, times[place] or 0)
         newest, real = self._newest, []
-        for at, after in zip(times, later, strict=True):
-            odd = at is None or (at < newest - DAY_MS and after >= newest - DAY_MS)
+        for at, then in zip(times, later, strict=True):
+            odd = at is None or (at < newest - DAY_MS and then >= newest - DAY_MS)
             real.append(not odd)
             if not odd and at is not None:
                 newest = max(newest, at) if at >= newest - DAY_MS else at
-        self._newest = min(self._newest, newest)
-        return real
+        return real, newest
 
     def _of(self, raw: str | None, at: int, body: str, line: Callable[[], int]) -> Message:
         """A message whose sender is not plain, or a line of WhatsApp's own, at a line."""

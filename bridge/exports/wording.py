@@ -35,7 +35,8 @@ class Wording:
         self._put(data["waiting"], "unsupported", "waiting")
         self._put(data["view_once"], "unsupported", "view once")
         self._deleted = _any(data["deleted"])
-        self._call = _any(data["call"])
+        self._call, self._missed = _any(data["call"]), _any(
+            template for template in data["call"] if "{" not in template)
         self._system = [(kind, _any(templates)) for kind, templates in data["system"].items()]
         self.edited = tuple(data["edited"])
         own = [*self._kinds, *data["deleted"], *data["call"], *data["location"], *data["poll"]]
@@ -47,7 +48,7 @@ class Wording:
             rf"[{MARKS}]*([^\n]+?\.\w{{1,8}})[{MARKS}]* \((?:{_words(data['attached'])})\)(?:\n|$)")
         self.attached_ios = re.compile(
             rf"[{MARKS}]*<(?:{_words(data['attached_ios'])}): [{MARKS}]*([^<>\n]+)>")
-        self.location = re.compile(rf"[{MARKS}]*(?:{_words(data['location'])})(https?://\S+)")
+        self.location = re.compile(rf"[{MARKS}]*(?:{_words(data['location'])})(https?://\S+)[{MARKS}]*")
         self.poll = re.compile(rf"[{MARKS}]*(?:{_words(data['poll'])})[ ]?\n?")
         self.option = re.compile(rf"^[{MARKS}]*(?:{_words(data['option'])})", re.M)
 
@@ -56,7 +57,8 @@ class Wording:
             self._kinds[bare(body).lower()] = self._kinds[body] = kind, detail
 
     def whole(self, body: str) -> tuple[str, str] | None:
-        """(kind, detail) of a body that stands for something; None when it is a text."""
+        """(kind, detail) of a body that stands for something; None when it is a text. `Voice call,
+        3 min` is WhatsApp's own only behind a direction mark: people write `Video call at 4 pm`."""
         if len(body) > 200 or "\n" in body:
             return None
         if found := self._kinds.get(body):
@@ -66,7 +68,8 @@ class Wording:
             return found
         if self._deleted.fullmatch(plain.rstrip(".")):
             return "deletion", ""
-        return ("notice", "call") if self._call.fullmatch(plain) else None
+        call = self._call if body[:1] in MARKS else self._missed
+        return ("notice", "call") if call.fullmatch(plain) else None
 
     def system(self, line: str) -> str | None:
         """What a line without a sender is about (a key of `system` in wording.yaml, or "call");

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.exports import reader as reading
 from bridge.exports.reader import ExportError, Message, Reader
 from bridge.exports.wording import shipped
 from tests.bridge.exports.generate import DIALECTS, ZONE, head, script, written
@@ -74,6 +75,46 @@ def test_a_line_that_only_looks_like_a_beginning_stays_in_its_message() -> None:
     assert found.findings.undecided == [(2, (
         "it looks like a message's beginning, but is older than what stands around it: it is read "
         "as part of the message before"))]
+
+
+PASTED = "".join(
+    [f"13/03/2026, 9:{n:02} am - Ali: line {n}\n" for n in range(30)]
+    + ["13/03/2026, 9:40 am - Ali: see what he wrote:\n01/02/2024, 8:00 am - Zaid: I resign\n",
+       "01/02/2024, 8:01 am - Zaid: really\n99/99/2026, 8:00 am - Zaid: no date\n"]
+    + [f"13/03/2026, 10:{n:02} am - Ali: after {n}\n" for n in range(30)])
+
+
+@pytest.mark.parametrize("text", [
+    PASTED, days(*["20/06/2026"] * 30, *["02/05/2026"] * 30, *["03/05/2026"] * 30)])
+def test_where_a_block_ends_changes_nothing(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = list(reader(text).messages())
+    for size in range(150, 900, 7):
+        monkeypatch.setattr(reading, "BLOCK", size)
+        monkeypatch.setattr(reading, "AHEAD", size)
+        monkeypatch.setattr(reading, "NEAR", size // 3)
+        assert list(reader(text).messages()) == whole, size
+
+
+@pytest.mark.parametrize("text", [
+    "Video call with all DEOs at 4 pm", "Voice call me", "POLL: shall we meet?",
+    "Location: https://maps.google.com/?q=1,2 please come here", "Update: done"])
+def test_what_people_write_is_not_taken_for_whatsapps_own(text: str) -> None:
+    said = "".join(f"13/03/2026, 9:{n:02} am - Ali: {text}\n" for n in range(5))
+    for message in reader(said).messages():
+        assert message[1:] == ("Ali", "text", text, "", False)
+
+
+def test_a_caption_with_a_bullet_is_kept() -> None:
+    said = ("[13/03/2026, 9:15:00 AM] Ali: plan A • plan B\n\u200e<attached: 1-PHOTO-2.jpg>\n"
+            "[13/03/2026, 9:16:00 AM] Ali: list.pdf • \u200e2 pages \u200e<attached: 2-list.pdf>\n")
+    assert [(m.kind, m.text, m.detail) for m in reader(said).messages()] == [
+        ("image", "plan A • plan B", "1-PHOTO-2.jpg"), ("document", "", "2-list.pdf")]
+
+
+def test_an_order_that_fits_no_date_is_refused() -> None:
+    with pytest.raises(ExportError) as told:
+        list(reader(days("13/06/2026", "14/06/2026"), "mdy").messages())
+    assert "no date in it can be read with the month first" in str(told.value)
 
 
 def test_a_clock_that_was_set_back_for_good_is_followed() -> None:
