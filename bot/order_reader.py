@@ -23,10 +23,13 @@ from config import Config
 from nlp import calendar, said
 from nlp.office import Holder, Office
 from nlp.reader import Reader
+from nlp.sentences import shortened
+from nlp.words import one_line, shorten
 
 CONTEXT = 300  # records of a group that are read again at first
 GROUPS = 200  # readers that are kept
 TWICE = 50  # of a group's last messages it is remembered what was read in them
+ASKED = 200  # characters of an order's own words
 NAMED = 2000  # events of a group that are known by their records
 STATES = {"acknowledged": "acknowledged", "in_progress": "in_progress", "done": "complied",
           "refused": "refused"}
@@ -167,7 +170,8 @@ class OrderReader:
     def _finding(self, heard: Heard, record: Record | None, one: said.Directive) -> Finding:
         due = one.deadline.due if one.deadline else None
         return Finding(
-            heard.event_id, one.to, one.action, int(due.timestamp() * 1000) if due else None,
+            heard.event_id, one.to, _asked(heard.text, one),
+            int(due.timestamp() * 1000) if due else None,
             bool(one.due and "T" in one.due), one.cc, one.channel or "", one.confidence,
             one.reasons, record.id if record else None)
 
@@ -191,6 +195,15 @@ class OrderReader:
         if message.isdecimal():
             events += [event for event, _ in await messages.events_of(self._db, int(message))]
         return list(dict.fromkeys(events))
+
+
+def _asked(text: str, one: said.Directive) -> str:
+    """What an order asks for. An English one in a few words; of another language its own words,
+    since a translation word by word (`do ٹینکر بندوبست`) tells the staff less than these do."""
+    own = one_line(shortened(text)[one.start:one.end]).strip(" .,،۔;:-")
+    if own and (one.action.startswith("do ") or any("\u0600" <= sign <= "\u06ff" for sign in own)):
+        return shorten(own, ASKED)
+    return one.action
 
 
 def _post(order: Directive, mine: frozenset[str]) -> str:

@@ -260,8 +260,9 @@ def _urdu(text: Text, sentence: Sentence, at: int) -> Anchor | None:
         return Anchor(at, "do", word, english=False)
     if not last and following in words("after_stops"):
         return None
-    if word in ("hon", "ho") and text.at(at - 1) in ("hazir", "shamil", "shareek", "maujood",
-                                                     "mojood", "pesh") and last:
+    if word in ("hon", "ho", "ہوں") and text.at(at - 1) in (
+            "hazir", "shamil", "shareek", "maujood", "mojood", "pesh", "حاضر", "شامل", "شریک",
+            "موجود", "پیش") and last:
         return Anchor(at, "do", word, english=False)
     if word in imperatives() and following not in words("passive_after"):
         if _hypothetical(before, text, sentence, at, closed):

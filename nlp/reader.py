@@ -137,7 +137,7 @@ class Reader:
                 said.message.id, number, said.message.person, said.message.at,
                 said.message.thread, one,
                 matter_of(said, 0 if one.kind == "demand" and not number else one.start,
-                                    one.end, one.action)))
+                          one.end, one.action)))
 
 
 def _key(name: str) -> tuple[str, ...]:

@@ -150,6 +150,8 @@ async def test_appeals_are_none_and_urdu_is_read(group: Group) -> None:
     await group.says("Secretary", "ڈی ای او سبی کل تک سکولوں کی فہرست پیش کریں")
     question = await group.asked("Is this an order?")
     assert "to DEO Sibi" in question["body"] and "TA bill" not in question["body"]
+    asked = (await directives.by_id(group.db, 1)).action
+    assert "سکولوں کی فہرست پیش کریں" in asked, "in its own words"
     assert await directives.by_id(group.db, 2) is None
 
 
