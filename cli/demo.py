@@ -126,12 +126,16 @@ class Demo:
 
     async def _directory(self, roster: Path) -> None:
         """Who holds which post: without it an order cannot be told from an appeal."""
+        if not roster.is_file():
+            self._say(f"{roster} is not there: nobody holds a post, and no orders are proposed")
+            return
         try:
             told = await directory_file.take(self.office.config, roster.read_bytes())
             self._say(f"directory of {roster.parent.name}: {told}")
         except Refused as refused:
             for problem in refused.problems:
-                self._say(f"{roster}: {problem}; the directory is left as it was")
+                self._say(f"{roster}: {problem}")
+            self._say("the directory is left as it was, and few orders will be proposed")
 
     async def _find_rooms(self) -> None:
         """Wait until every group has its room, and enter them."""

@@ -1,6 +1,7 @@
 """Fixtures for every test: both databases."""
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -24,9 +25,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if report.failed:
         base = item.config._tmp_path_factory.getbasetemp()
         for path in sorted(base.rglob("*.log")):
-            if time.time() - path.stat().st_mtime < LOG_AGE_S:
-                lines = path.read_text(errors="replace").splitlines()[-LOG_LINES:]
-                report.sections.append((f"{path.relative_to(base)}", "\n".join(lines)))
+            with contextlib.suppress(OSError):  # another test may just tidy up
+                if time.time() - path.stat().st_mtime < LOG_AGE_S:
+                    lines = path.read_text(errors="replace").splitlines()[-LOG_LINES:]
+                    report.sections.append((f"{path.relative_to(base)}", "\n".join(lines)))
     return report
 
 

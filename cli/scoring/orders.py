@@ -135,7 +135,7 @@ def score(chats: dict[str, list[Said]], found: Labels) -> dict[str, Any]:
         _answers(label, gold, (answered, aimed, stated), states, mistakes, f"{chat} {message_id}")
         _schools(label, gold, names, codes, placed)
         districts.sets(Counter(label["districts"]), Counter(gold.get("districts", [])))
-        _visits(label, gold, reports, fields)
+        _visits(label, gold, reports, fields, mistakes, f"{chat} {message_id}")
     whole = Tally()
     for tally in fields.values():
         whole.add(tally.right, tally.found, tally.gold)
@@ -196,12 +196,17 @@ def _schools(label: Label, gold: Label, names: Tally, codes: Tally, placed: Tall
                   for some in (ours, theirs)))
 
 
-def _visits(label: Label, gold: Label, reports: Tally, fields: dict[str, Tally]) -> None:
+def _visits(label: Label, gold: Label, reports: Tally, fields: dict[str, Tally],
+            mistakes: list[str], where: str) -> None:
     ours, theirs = label.get("visit"), gold.get("visit")
     reports.add(bool(ours and theirs), bool(ours), bool(theirs))
-    if theirs:
-        for name, tally in fields.items():
-            tally.add(bool(ours) and _same_field(name, ours[name], theirs[name]), 1, 1)
+    if bool(ours) != bool(theirs):
+        mistakes.append(f"{where}: {'a' if ours else 'no'} visit for {'one' if theirs else 'none'}")
+    for name, tally in fields.items() if theirs else ():
+        same = bool(ours) and _same_field(name, ours[name], theirs[name])
+        tally.add(same, 1, 1)
+        if ours and not same:
+            mistakes.append(f"{where}: visit {name} {ours[name]} for {theirs[name]}")
 
 
 def _same_field(name: str, one: Any, two: Any) -> bool:
