@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from nlp.anchors import Anchor, anchors_of, opens
+from nlp.anchor import Anchor
+from nlp.anchors import anchors_of, opens
 from nlp.lexicon import participles, words
 from nlp.named import Named
 from nlp.sentences import Sentence, Text
