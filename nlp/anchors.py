@@ -33,7 +33,7 @@ def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]]) -> lis
         anchor = None
         if word.isascii():
             anchor = _english(text, sentence, at, fresh, ends, result)
-        anchor = anchor or urdu(text, sentence, at)
+        anchor = anchor or urdu(text, sentence, at, ends)
         if anchor:
             if result and not (anchor.english or result[-1].english) \
                     and result[-1].at == anchor.at - 1 and result[-1].kind == anchor.kind:
@@ -78,20 +78,25 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
     if word == "to" and text.at(at - 1) in words("connect") and before \
             and before[-1].kind == "do" and following in words("verbs"):
         return Anchor(at + 1, "do", following)  # `directed to form teams and to furnish names`
+    if word == "to" and text.at(at - 1) in words("allowed") and _may_do(following) and set(
+            text.words[sentence.start:at]) & {"no", "not", "none", "nobody"}:
+        return Anchor(at + 1, "do", following, generic=True)  # `no DEO is allowed to leave`
+    if word == "from" and text.at(at - 1) in words("barred") and following.endswith("ing"):
+        return Anchor(at + 1, "do", following)
     if word in words("modals") or word == "to":
         found = _modal(text, sentence, at, ends)
         if found:
             return found
     if word == "be" and at in ends and not _participle(text, at + 1):
         return Anchor(at, "do", word)
-    if word == "be" and text.at(at - 1) not in words("before_be"):
+    if word == "be" and (text.at(at - 1) not in words("before_be") or _is_to_be(
+            text, sentence, at)):
         verb = _participle(text, at + 1)
         if verb:
             return Anchor(at, "passive", verb)
-    if word in words("needs") and _needed(text, sentence, at):
+    if word in words("needs") | words("lazmi") and _needed(text, sentence, at):
         return Anchor(at, "need", word)
-    if word in ("need", "want", "require") and text.at(at - 1) in ("i", "we") and ends \
-            and following != "to":
+    if _wanted(text, at) and ends:
         return Anchor(at, "need", word)
     if word == "not" and following in ("received", "yet") and (ends or (
             sentence.end - sentence.start <= 10 and "i" not in text.words[sentence.start:at])):
@@ -100,6 +105,27 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
             text, sentence, at) and set(text.words[before[-1].at:at]) & words("connect"):
         return Anchor(at, "passive", participles()[word])
     return None
+
+
+def _is_to_be(text: Text, sentence: Sentence, at: int) -> bool:
+    """`Notices to be served today`, `the list is to be submitted`; not `is yet to be opened`, `a
+    seminar is to be held`."""
+    before = text.words[sentence.start:at - 1]
+    if text.at(at - 1) != "to" or not before or _participle(text, at + 1) in words("happens"):
+        return False
+    return not set(before) & (words("self") | words("wh") | words("not_to_be")) \
+        and before[-1] not in words("told_to_be")
+
+
+def _wanted(text: Text, at: int) -> bool:
+    """`I want the list`, `I expect your reply`, `I would like to see the file`, `yet to receive`.
+    """
+    word, following = text.words[at], text.at(at + 1)
+    if word in ("need", "want", "require", "expect") and text.at(at - 1) in ("i", "we"):
+        return following != "to" and (word != "expect" or following in words("articles"))
+    if text.at(at - 1) != "to" or word not in ("see", "have", "get", "receive"):
+        return False
+    return text.at(at - 2) in ("like", "yet", "wish", "want")
 
 
 def _told_of(before: list[str]) -> bool:
@@ -117,6 +143,8 @@ def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
     if word == "find" and following in ("attached", "enclosed", "below", "herewith", "the"):
         return False
     if at + 1 >= sentence.end:
+        if at == sentence.start:
+            return word not in words("nouns_too")  # `Expedite.`
         return at > sentence.start and (word not in words("nouns_too") or at - sentence.start < 3
                                         or text.at(at - 1) in words("polite"))
     if following in words("negative") - {"no"}:
@@ -206,6 +234,8 @@ def _participle(text: Text, at: int) -> str:
 def _needed(text: Text, sentence: Sentence, at: int) -> bool:
     """`list is required`, `report awaited`; not `leave is required for my son`."""
     word = text.words[at]
+    if word in words("lazmi"):
+        return bool(set(text.words[max(sentence.start, at - 3):at]) & {"is", "are"})
     if word == "pending":
         return False
     before = text.words[sentence.start:at]
@@ -222,9 +252,7 @@ def _needed(text: Text, sentence: Sentence, at: int) -> bool:
 def _ends(text: Text, sentence: Sentence, at: int) -> bool:
     """Whether what follows a participle is no new object: `compliance shared here by COB`."""
     following = text.at(at + 1)
-    return at + 1 >= sentence.end or following in ("here", "by", "on", "to", "with", "in", "from",
-                                                   "within", "before", "today", "tomorrow", "plz",
-                                                   "pl", "please", "against", "for", "and", "at")
+    return at + 1 >= sentence.end or following in words("after_participle")
 
 
 def opens(text: Text, sentence: Sentence, start: int) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from nlp.anchor import Anchor
 from nlp.anchors import anchors_of, opens
-from nlp.lexicon import participles, words
+from nlp.lexicon import has, participles, words
 from nlp.named import Named
 from nlp.sentences import Sentence, Text
 
@@ -139,7 +139,14 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
     after, gap = text.at(end), text.gaps[end] if end < len(text) else ""
     if re.search(r"^\s*[,:،.\-–]", gap) and opens(text, sentence, start):
         return True
-    if text.at(start - 1) in ("from", "by") and text.at(start - 2) in words("needs"):
+    if text.at(start - 1) in ("from", "by") and (text.at(start - 2) in words("needs") or any(
+            one.kind == "need" and one.at < start for one in anchors)):
+        return True
+    if text.at(start - 1) == "of" and text.at(start - 2) in words("owed") and any(
+            one.kind == "need" for one in anchors):
+        return True  # `I expect the reply of DEO Zhob`, `attendance of all DEOs is mandatory`
+    if any(one.at - end <= 3 and one.generic for one in anchors if one.at >= end) and (
+            set(text.words[end:end + 3]) & words("allowed")):
         return True
     if text.at(start - 1) == "by" and any(one.kind == "passive" and one.at < start
                                           for one in anchors):
@@ -205,11 +212,19 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
 
 
 def _owes(text: Text, sentence: Sentence, start: int, end: int) -> bool:
-    """`DEO ki taraf se … nahi aya, aaj hi bheja jaye`: who has not done it is told to."""
+    """`DEO ki taraf se … nahi aya, aaj hi bheja jaye`: who has not done it is told to; `DEO ne
+    report kyun nahi bheji?`, `DEO ki zimmedari hogi ke …`."""
     some = text.words[end:end + 3]
+    if not opens(text, sentence, start):
+        return False
+    if some[:1] in (["ne"], ["نے"]) and set(text.words[end:sentence.end]) & words("wh") and (
+            sentence.question or set(text.words[end:sentence.end]) & words("negative")):
+        return True
+    if has("charge_urdu", text.words, end, min(end + 3, sentence.end)) == end:
+        return True
     from_whom = len(some) > 1 and some[0] in ("ki", "کی") and some[1] in ("taraf", "janib", "طرف",
                                                                           "جانب")
-    return from_whom and opens(text, sentence, start) and bool(
+    return from_whom and bool(
         set(text.words[end:sentence.end]) & words("negative"))
 
 

@@ -40,7 +40,9 @@ def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...],
                 deadlines, *characters(text, ask.start, ask.end)), end=ask.end))
             continue
         if found and found[-1].ask.sentence == ask.sentence and _ensures(text, found[-1].ask):
-            found[-1] = replace(found[-1], end=ask.end)
+            last = found[-1].deadline
+            found[-1] = replace(found[-1], end=ask.end, deadline=last if last and last.due else
+                                pick(deadlines, *characters(text, ask.start, ask.end)))
             continue  # `ensure that nobody …`: one order
         later = next((one.to for one in every[number + 1:] if one.to), ())
         if ask.kind == "question" and not ask.to and later and (
@@ -86,7 +88,11 @@ def _quotes_above(said: Said, chat: Chat) -> bool:
 
 def _ensures(text: Text, ask: Ask) -> bool:
     """`ensure that`, `یقینی بنائیں کہ`: what follows in its sentence is what is to be ensured."""
-    return text.at(ask.at + 1) in words("that") and (
+    following = text.at(ask.at + 1)
+    if following in ("ke", "keh", "کہ") and has("mind", text.words, max(0, ask.at - 2),
+                                                ask.at + 1) >= 0:
+        return True  # `yaad rakhein ke …`
+    return following in words("that") and (
         ask.verb in ("ensure", "assure") or text.at(ask.at - 1) in words("surely"))
 
 
@@ -109,6 +115,8 @@ def _order(ask: Ask, said: Said, chat: Chat, sender: Holder, deadlines: tuple[De
         return None
     if ask.kind == "question" and not ask.to and _quotes_above(said, chat):
         return None  # put to somebody above, or to an equal
+    if not ask.to and ask.verb in words("should_urdu") and not (deadline and deadline.due):
+        return None  # `aise mamle proper channel se aane chahiyen`
     if ask.negated and ask.kind == "passive" and ask.verb in words("unheard"):
         return None  # `no excuse shall be entertained`
     to, why = known or _to(ask, said, chat, sender)

@@ -142,6 +142,8 @@ class Names:
             elif before in words("my_district") and first > 1:
                 first -= 1
         at, spots, spelled, division, office = end, [], [], "", False
+        if self._of_no_district(post):
+            places = {}
         gap = FAR
         while at < len(found):
             word = found[at].folded
@@ -177,6 +179,12 @@ class Names:
         named = Named("post", first, end, post, tuple(spots), tuple(spelled), division,
                       (everyone and not spots) or (several and not spots), office=office)
         return self._with_person(named, found, text) if not everyone and not spots else named
+
+    def _of_no_district(self, post: str) -> bool:
+        """Whether a post is held for the whole province: the place that follows is another's."""
+        held = self.office.with_post(post)
+        return bool(held) and not any(
+            word in _small_places() for holder in held for word in holder.place.casefold().split())
 
     def _school(self, at: int, found: list[fold.Word]) -> int:
         """The end of `HM Apozai`, where a head of GBHS Apozai is known."""

@@ -82,7 +82,7 @@ def _one_task(last: Order, order: Order, said: Said) -> bool:
             two.kind == "need" and "about" in first)
     if two.kind == "question":
         return one.kind == "need" and len(inside) <= 5
-    if one.kind == "need" and two.kind in ("do", "demand") and not (
+    if one.kind == "need" and two.kind in ("do", "passive", "demand") and not (
             last.deadline and last.deadline.due):
         return True
     if one.sentence != two.sentence:
@@ -141,7 +141,7 @@ def _at_the_same(order: Order, said: Said) -> bool:
     """`Dir Schools u also come with record`: to what was called just before."""
     inside = said.text.words[order.ask.start:order.ask.end]
     return bool({"also", "bhi", "بھی"} & set(inside)) and bool(
-        {"come", "attend", "join", "aayein", "آییں", "ayen"} & set(inside))
+        {"come", "attend", "join", "aayein", "اییں", "ayen"} & set(inside))
 
 
 def with_later_deadlines(orders: list[Order], said: Said,

@@ -9,13 +9,25 @@ from nlp.lexicon import has, imperatives, participles, stems, words
 from nlp.sentences import Sentence, Text
 
 
-def urdu(text: Text, sentence: Sentence, at: int) -> Anchor | None:
+def urdu(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | None:
     """An imperative, an infinitive or a passive of Roman Urdu or Urdu."""
     word, following = text.words[at], text.at(at + 1)
     last = at + 1 >= sentence.end
     closed = last or bool(re.search(r"[,،:(\n]", text.gaps[at + 1])) or following in (
         words("connect") | words("polite") | words("honor") | words("joins"))
     before = text.words[max(sentence.start, at - 8):at]
+    if _shall_not(text, sentence, at):
+        return Anchor(at, "do", word, english=False, generic=True)
+    if _to_become(text, sentence, at, closed):
+        return Anchor(at, "passive", word, english=False)
+    if word in words("wanted_urdu") and not set(before) & {"nahi", "nahin", "نہیں"}:
+        return Anchor(at, "need", word, english=False)
+    if word in words("lazmi") and (following in words("is_urdu") or last) and before:
+        return Anchor(at, "need", word, english=False)
+    if word in ("paband", "پابند") and following in words("will_be"):
+        return Anchor(at, "do", word, english=False)
+    if _forbidden(text, sentence, at):
+        return Anchor(at, "do", word, english=False, generic=True)
     if word in words("passive_after") and not (not last and following in words("after_stops")) and (
             text.at(at - 1) in words("passive_before") or text.at(at - 1) in participles()
             or text.at(at - 1).endswith(("ا", "ی", "ے", "ya", "yi", "ye", "ai", "wae"))) \
@@ -48,10 +60,8 @@ def urdu(text: Text, sentence: Sentence, at: int) -> Anchor | None:
         if following in ("hoga", "hogi", "ہوگا", "ہوگی", "lazmi", "لازمی", "hongi") and not own:
             return Anchor(at, "do", word, english=False)
     if (last or re.search(r"[,،]", text.gaps[at + 1])) and word.endswith(("ے", "e", "ay")) \
-            and _is_told(text, sentence, at):
+            and (_is_told(text, sentence, at) or _let_do(text, at, ends, sentence)):
         return Anchor(at, "do", word, english=False)
-    if _shall_not(text, sentence, at):
-        return Anchor(at, "do", word, english=False, generic=True)
     if _forbids(text, sentence, at, closed):
         return Anchor(at, "do", word, english=False, generic=True)
     return None
@@ -65,13 +75,24 @@ def _is_told(text: Text, sentence: Sentence, at: int) -> bool:
         words("should_urdu") | words("order_urdu"))) and len(text.words[at]) > 2
 
 
+def _let_do(text: Text, at: int, ends: set[int], sentence: Sentence) -> bool:
+    """`DEO Zhob us ki tankhwah band kare`: what a post that is named is to do, said of it."""
+    word = text.words[at]
+    if (word[:-1] not in stems() and word not in ("jaye", "جاے")) or word[:-1] in words("moves") \
+            or text.at(at - 1) in ("nahi", "nahin", "نہیں"):
+        return False  # `abhi tak nahi pohanche`: they have not
+    end = max((one for one in ends if sentence.start < one <= at), default=0)
+    return bool(end) and text.at(end) not in words("not_subjects") and not set(
+        text.words[end:at]) & (words("purpose") | {"ke", "keh", "کہ"})
+
+
 def _you_will(text: Text, sentence: Sentence, at: int) -> bool:
     """`aap karenge`, `آپ کریں گے`: an order in the future."""
     word = text.words[at]
-    future = word.endswith(("enge", "engay", "ینگے")) or (word in imperatives() and text.at(
-        at + 1) in ("ge", "gay", "گے"))
+    future = word.endswith(("enge", "engay", "engi", "ینگے", "ینگی")) or (
+        word in imperatives() and text.at(at + 1) in ("ge", "gay", "gi", "گے", "گی"))
     return future and not sentence.question and bool(
-        {"aap", "ap", "آپ"} & set(text.words[sentence.start:at]))
+        words("you_urdu") & set(text.words[sentence.start:at]))
 
 
 def _hypothetical(before: list[str], text: Text, sentence: Sentence, at: int,
@@ -80,12 +101,33 @@ def _hypothetical(before: list[str], text: Text, sentence: Sentence, at: int,
     some = set(before)
     if some & words("purpose") and text.at(at) not in ("karo", "do"):
         after = max(n for n, word in enumerate(before) if word in words("purpose"))
-        if not {"to", "tou", "toh", "تو", "wo", "woh", "وہ"} & set(before[after:]):
+        if not words("correlatives") & set(before[after:]):
             return True
     if text.at(at + 1) in ("to", "tou", "toh", "تو") or has(
             "suggestions", text.words, at, min(at + 7, sentence.end)) >= 0:
         return True
     return bool(some & {"main", "mein?", "hum", "ham", "ہم", "kahan", "کہاں", "kya"}) and not closed
+
+
+def _to_become(text: Text, sentence: Sentence, at: int, closed: bool) -> bool:
+    """`masla kal tak hal ho jana chahiye`, `kitabein pohanch jayein`: what is to have happened."""
+    word = text.words[at]
+    before = text.words[sentence.start:at]
+    if not closed or set(before) & (words("purpose") | words("ours")):
+        return False
+    if word in words("should_urdu"):
+        return bool(before) and (before[-1].endswith(("na", "ni", "ne", "نا", "نی", "نے"))
+                                 and before[-1] not in words("negative"))
+    return word in words("passive_after") and text.at(at - 1) in stems() and bool(
+        {"ke", "keh", "کہ"} & set(before))
+
+
+def _forbidden(text: Text, sentence: Sentence, at: int) -> bool:
+    """`bahar jane ki ijazat nahi`, `موبائل لانے پر پابندی ہوگی`."""
+    for end in range(at + 2, min(at + 5, sentence.end) + 1):
+        if has("forbidden_urdu", text.words, at, end) == at:
+            return at > sentence.start and (end >= sentence.end or text.at(end) in words("is_urdu"))
+    return False
 
 
 def _shall_not(text: Text, sentence: Sentence, at: int) -> bool:
