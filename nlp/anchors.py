@@ -149,6 +149,9 @@ def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
                                         or text.at(at - 1) in words("polite"))
     if following in words("negative") - {"no"}:
         return False
+    if word in words("nouns_too") and not following.startswith("g") and following not in words(
+            "articles") and set(text.words[at:sentence.end]) & words("roman_urdu"):
+        return False  # `File next Wednesday tak mere table par`
     if word in words("nouns_too") and (following.isdigit() or (
             following.endswith("ved") and following not in words("verbs"))):
         return False  # `report 14`, `Demand recieved later`

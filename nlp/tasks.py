@@ -164,6 +164,21 @@ def with_later_deadlines(orders: list[Order], said: Said,
     return result
 
 
+def on_the_day(order: Order, text: Text, days: tuple[Deadline, ...]) -> Order:
+    """An order to attend, with the day of what is to be attended: `A meeting will be held on 6th
+    Nov at 11:30. All DEOs to attend.`"""
+    if order.deadline and order.deadline.due:
+        return order
+    inside = set(text.words[order.ask.start:order.ask.end])
+    deputes = inside & words("events") and inside & words("deputing")
+    bound = order.ask.kind == "need" and "attendance" in inside
+    if not (inside & words("attending") or deputes or bound):
+        return order
+    until = characters(text, order.ask.start, order.ask.end)[1]
+    before = [one for one in days if one.end <= until]
+    return replace(order, deadline=before[-1]) if before else order
+
+
 def characters(text: Text, start: int, end: int) -> tuple[int, int]:
     """The characters of words from `start` to before `end`, with the gap after them."""
     return text.found[start].start, text.found[end].start if end < len(text) else len(text.text)
