@@ -11,8 +11,10 @@ from nlp.sentences import Sentence, Text
 from nlp.urdu import urdu
 
 
-def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]]) -> list[Anchor]:
-    """The words of a sentence that ask for something."""
+def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]],
+               spoken_to: bool = False) -> list[Anchor]:
+    """The words of a sentence that ask for something. `spoken_to`: an earlier sentence has said to
+    whom all this is."""
     ends = {group[-1].end for group in groups}
     ends |= {end + 3 for end in ends if text.words[end:end + 2] == ["of", "the"]
              and text.at(end + 2) in words("regions")}
@@ -33,6 +35,10 @@ def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]]) -> lis
         anchor = None
         if word.isascii():
             anchor = _english(text, sentence, at, fresh, ends, result)
+            if not anchor and _wanted(text, at) and (ends or spoken_to):
+                anchor = Anchor(at, "need", word)
+            if anchor and result and _why(text, result[-1].at, at):
+                anchor = None
         anchor = anchor or urdu(text, sentence, at, ends)
         if anchor:
             if result and not (anchor.english or result[-1].english) \
@@ -63,6 +69,8 @@ def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]]) -> lis
 def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int],
              before: list[Anchor]) -> Anchor | None:
     word, following = text.words[at], text.at(at + 1)
+    if fresh and word == "no" and _without_verb(text, sentence, at):
+        return Anchor(at, "do", word)
     if fresh and word in words("verbs") and _is_verb(text, sentence, at):
         return Anchor(at, "do", word)
     if word == "to":
@@ -96,8 +104,6 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
             return Anchor(at, "passive", verb)
     if word in words("needs") | words("lazmi") and _needed(text, sentence, at):
         return Anchor(at, "need", word)
-    if _wanted(text, at) and ends:
-        return Anchor(at, "need", word)
     if word == "not" and following in ("received", "yet") and (ends or (
             sentence.end - sentence.start <= 10 and "i" not in text.words[sentence.start:at])):
         return Anchor(at, "need", "received")
@@ -105,6 +111,20 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
             text, sentence, at) and set(text.words[before[-1].at:at]) & words("connect"):
         return Anchor(at, "passive", participles()[word])
     return None
+
+
+def _why(text: Text, before: int, at: int) -> bool:
+    """`explain why he should not be suspended`: what is to be explained, not what is to be done."""
+    asked = [n for n in range(before, at) if text.words[n] in ("why", "whether", "how")]
+    return bool(asked) and not any(
+        text.words[n] in words("connect") or "," in text.gaps[n] for n in range(asked[-1], at))
+
+
+def _without_verb(text: Text, sentence: Sentence, at: int) -> bool:
+    """`No payment without pre-audit`, `no leave till the exams are over`."""
+    limits = [n for n in range(at + 2, min(at + 6, sentence.end)) if text.words[n] in words("limits")]
+    return bool(limits) and not set(text.words[at:limits[0]]) & (
+        words("statement") | words("modals") | set(participles()))
 
 
 def _is_to_be(text: Text, sentence: Sentence, at: int) -> bool:

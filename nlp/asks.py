@@ -58,7 +58,7 @@ def _sentence(text: Text, sentence: Sentence, named: list[Named], current: tuple
               number: int) -> tuple[list[Ask], tuple[Named, ...]]:
     """The asks of one sentence, and whom it leaves spoken to."""
     groups = list(_groups(text, named, sentence))
-    anchors = list(anchors_of(text, sentence, groups))
+    anchors = anchors_of(text, sentence, groups, bool(current))
     spoken = [group for group in groups if _addressed(text, sentence, group, anchors)]
     result = []
     starts = _bounds(text, sentence, anchors, spoken)
@@ -137,6 +137,9 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
     while end < sentence.end and text.at(end) in words("honor"):
         end += 1
     after, gap = text.at(end), text.gaps[end] if end < len(text) else ""
+    if start > sentence.start and re.search(r"[,،]", text.gaps[start]) \
+            and re.search(r"^\s*[,،]", gap) and text.at(end) not in words("statement"):
+        return True  # `Please ensure, DEO Zhob, that …`
     if re.search(r"^\s*[,:،.\-–]", gap) and opens(text, sentence, start):
         return True
     if text.at(start - 1) in ("from", "by") and (text.at(start - 2) in words("needs") or any(
@@ -208,7 +211,7 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
         return after not in words("statement") or (after in ("is", "are") and set(near) & (
             words("bound") | words("yes_no") - words("statement")) != set())
     return end >= sentence.end and start > sentence.start and re.search(
-        r"[,،]", text.gaps[start]) is not None
+        r"[,،–—]|\s-", text.gaps[start]) is not None
 
 
 def _owes(text: Text, sentence: Sentence, start: int, end: int) -> bool:

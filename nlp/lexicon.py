@@ -63,6 +63,14 @@ def imperatives() -> frozenset[str]:
 
 
 @cache
+def infinitives() -> frozenset[str]:
+    """`karna`, `bhejni`, `رکھنا`: what is to be done."""
+    roman = {stem + ending for stem in words("stems") for ending in ("na", "ni", "ne")}
+    urdu = {stem + ending for stem in words("stems_urdu") for ending in ("نا", "نی", "نے")}
+    return (frozenset(roman) | urdu | words("infinitives")) - words("not_infinitive")
+
+
+@cache
 def stems() -> frozenset[str]:
     """Verb stems that stand before `do`, `dein`, `lein`: bhej, kar, روک."""
     return words("stems") | words("stems_urdu")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from nlp.anchor import Anchor
-from nlp.lexicon import has, imperatives, participles, stems, words
+from nlp.lexicon import has, imperatives, infinitives, participles, stems, words
 from nlp.sentences import Sentence, Text
 
 
@@ -24,6 +24,8 @@ def urdu(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | No
         return Anchor(at, "need", word, english=False)
     if word in words("lazmi") and (following in words("is_urdu") or last) and before:
         return Anchor(at, "need", word, english=False)
+    if _nothing(text, sentence, at, closed):
+        return Anchor(at, "do", word, english=False, generic=True)
     if word in ("paband", "پابند") and following in words("will_be"):
         return Anchor(at, "do", word, english=False)
     if _forbidden(text, sentence, at):
@@ -53,7 +55,7 @@ def urdu(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | No
         if _hypothetical(before, text, sentence, at, closed):
             return None
         return Anchor(at, "do", word, english=False)
-    if word in words("infinitives") and at > sentence.start:
+    if word in infinitives() and at > sentence.start:
         own = set(before) & words("self")
         if (last or closed) and not own and len(before) > 0:
             return Anchor(at, "do", word, english=False)
@@ -122,6 +124,14 @@ def _to_become(text: Text, sentence: Sentence, at: int, closed: bool) -> bool:
         {"ke", "keh", "کہ"} & set(before))
 
 
+def _nothing(text: Text, sentence: Sentence, at: int, closed: bool) -> bool:
+    """`8 baje ke baad koi movement nahi`, `بغیر اجازت کوئی چھٹی نہیں`: forbidden without a verb."""
+    before = set(text.words[max(sentence.start, at - 8):at])
+    return closed and text.words[at] in ("nahi", "nahin", "نہیں") and bool(
+        before & words("any")) and bool(before & words("limits_urdu")) and not before & (
+        words("statement") | words("wh") | imperatives())
+
+
 def _forbidden(text: Text, sentence: Sentence, at: int) -> bool:
     """`bahar jane ki ijazat nahi`, `موبائل لانے پر پابندی ہوگی`."""
     for end in range(at + 2, min(at + 5, sentence.end) + 1):
@@ -135,7 +145,8 @@ def _shall_not(text: Text, sentence: Sentence, at: int) -> bool:
     fact of the future."""
     word, before = text.words[at], text.words[sentence.start:at]
     future = word.endswith(("enge", "engay")) or text.at(at + 1) in (
-        "ga", "ge", "gi", "gay", "گا", "گے", "گی")
+        "ga", "ge", "gi", "gay", "گا", "گے", "گی") or (
+        word in ("hoga", "hogi", "ہوگا", "ہوگی") and bool(set(before) & words("limits_urdu")))
     return future and text.at(at - 1) in ("nahi", "nahin", "na", "نہیں", "نہ") \
         and not sentence.question and not set(before) & words("self")
 
