@@ -122,7 +122,8 @@ def _why(text: Text, before: int, at: int) -> bool:
 
 def _without_verb(text: Text, sentence: Sentence, at: int) -> bool:
     """`No payment without pre-audit`, `no leave till the exams are over`."""
-    limits = [n for n in range(at + 2, min(at + 6, sentence.end)) if text.words[n] in words("limits")]
+    limits = [n for n in range(at + 2, min(at + 6, sentence.end))
+              if text.words[n] in words("limits")]
     return bool(limits) and not set(text.words[at:limits[0]]) & (
         words("statement") | words("modals") | set(participles()))
 

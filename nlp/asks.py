@@ -101,8 +101,9 @@ def _groups(text: Text, named: list[Named], sentence: Sentence) -> Iterator[list
             continue
         if group:
             between = text.words[group[-1].end:one.start]
-            joined = all(word in words("connect") for word in between) and len(between) <= 1 and (
-                bool(between) or re.search(r"[,،&+/]", text.gaps[one.start]))
+            joined = len(between) <= 1 and all(word in words("connect") for word in between) and (
+                bool(between) or re.search(r"[,،&+/]", text.gaps[one.start])) \
+                and not _counted(text, group[0])
             same = not between and not text.gaps[one.start].strip() and (
                 (one.kind == "post" and group[-1].kind == "person") or one.kind == "person") \
                 and _agree(group[-1], one)
@@ -120,6 +121,13 @@ def _groups(text: Text, named: list[Named], sentence: Sentence) -> Iterator[list
         yield group
 
 
+def _counted(text: Text, one: Named) -> bool:
+    """`two focal persons`, `a head teacher`: whom an order is about, not whom it is for."""
+    before = text.at(one.start - 1)
+    return one.kind == "post" and not one.places \
+        and not text.gaps[one.start].strip() and (before.isdigit() or before in words("how_many"))
+
+
 def _agree(one: Named, two: Named) -> bool:
     """Whether a person and a post beside each other are the same: `Nako Majid DMC Kech`."""
     person, post = (one, two) if one.kind == "person" else (two, one)
@@ -131,7 +139,7 @@ def _agree(one: Named, two: Named) -> bool:
 
 def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list[Anchor]) -> bool:
     """Whether a group is spoken to: it opens the sentence, or is told to do something."""
-    if group[-1].office or group[0].office:
+    if group[-1].office or group[0].office or _counted(text, group[0]):
         return False
     start, end = group[0].start, group[-1].end
     while end < sentence.end and text.at(end) in words("honor"):

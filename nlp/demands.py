@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from nlp.asks import Ask
 from nlp.deadlines import Deadline, pick
-from nlp.lexicon import participles, words
+from nlp.lexicon import has, participles, words
 from nlp.named import Named
 from nlp.said import Said
 from nlp.sentences import Sentence
@@ -35,6 +35,9 @@ def late_demands(said: Said, asks: list[Ask], deadlines: tuple[Deadline, ...]) -
                                         and number not in taken):
             earlier = [ask for ask in asks if ask.sentence < number]
             to = earlier[-1].to if earlier else () if _final(said, sentence) else None
+        elif has("last_date", text.words, sentence.start, sentence.end) >= 0 and not here:
+            opening = [one for one in said.named if one.start <= 2 and one.kind == "post"]
+            to = tuple(opening) or None  # `All DEOs. Tomorrow is the last date for …`
         elif _wanted(said, sentence, due, first) or (number not in taken and _bare(
                 said, sentence)):
             to = tuple(_spoken(said, sentence, here)) or None

@@ -54,7 +54,7 @@ def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...],
         if found and ask.to == found[-1].ask.to and (ask.to or found[-1].why in FROM_TALK):
             order = _order(ask, said, chat, sender, deadlines, (found[-1].to, found[-1].why))
         else:
-            order = _order(ask, said, chat, sender, deadlines)
+            order = _order(ask, said, chat, sender, deadlines, last=found[-1] if found else None)
         if order and not (ask.kind == "demand" and any(
                 one.ask.sentence == ask.sentence for one in found)):
             found.append(order)
@@ -101,7 +101,8 @@ def _ensures(text: Text, ask: Ask) -> bool:
 
 
 def _order(ask: Ask, said: Said, chat: Chat, sender: Holder, deadlines: tuple[Deadline, ...],
-           known: tuple[tuple[str, ...], str] | None = None) -> Order | None:
+           known: tuple[tuple[str, ...], str] | None = None,
+           last: Order | None = None) -> Order | None:
     """The order that an ask is, or None: an appeal, a suggestion, a question among equals."""
     text = said.text
     start, end = characters(text, _after_condition(text, ask), ask.end)
@@ -125,6 +126,8 @@ def _order(ask: Ask, said: Said, chat: Chat, sender: Holder, deadlines: tuple[De
     if ask.negated and ask.kind == "passive" and ask.verb in words("unheard"):
         return None  # `no excuse shall be entertained`
     to, why = known or _to(ask, said, chat, sender)
+    if not to and ask.negated and last and last.ask.to:
+        to, why = last.to, last.why  # `… aur driver bus ko nahi laye ga`: who was told before
     below = tuple(title for title in to if chat.office.rank(title) > sender.rank)
     if not below or (ask.kind == "question" and not _demands(ask, said, chat)):
         return None
@@ -223,7 +226,8 @@ def _together(ask: Ask, said: Said, chat: Chat, sender: Holder) -> tuple[str, ..
                       if text.words[at] in table("together")), (0, 0))
     named = [one for one in said.named if one.kind in ("post", "person") and one.end <= at
              and not one.office]
-    if not count or text.at(at + 1) in words("possessive") or at - ask.start > 4:
+    clause = at - ask.start <= 4 or re.search(r"[,،:]", text.gaps[at])
+    if not count or text.at(at + 1) in words("possessive") or not clause:
         return ()
     found = titles(named, sender, chat.office, said.districts)
     return found if len(found) == count else ()

@@ -77,7 +77,7 @@ def _one_task(last: Order, order: Order, said: Said) -> bool:
         if two.kind == "question":
             return not set(first) & words("wh") or (len(inside) <= 4 and len(first) <= 4)
         counted = bool({"many", "kitne", "kitni", "کتنے", "کتنی"} & set(first)) and bool(
-            set(inside) & {"list", "lists", "names", "details", "fehrist", "فہرست", "نام"})
+            set(inside) & words("counted"))
         return counted or (bool(set(first) & words("which")) and len(first) <= 4) or (
             two.kind == "need" and "about" in first)
     if two.kind == "question":
@@ -94,6 +94,8 @@ def _one_task(last: Order, order: Order, said: Said) -> bool:
         return True
     if not timed[0] and two.verb in words("carry_verbs") and set(inside[:6]) & words("thereof"):
         return True  # `call both and submit their reply`
+    if two.verb in ("comply", "oblige") and one.verb == "note":
+        return True
     if timed[0] or (two.negated != one.negated and one.kind != "do"):
         return False
     if one.verb in ("inform", "let", "ensure", "note") and two.kind == "passive" \
@@ -171,7 +173,8 @@ def on_the_day(order: Order, text: Text, days: tuple[Deadline, ...]) -> Order:
         return order
     inside = set(text.words[order.ask.start:order.ask.end])
     deputes = inside & words("events") and inside & words("deputing")
-    bound = order.ask.kind == "need" and "attendance" in inside
+    bound = (order.ask.kind == "need" and "attendance" in inside) or has(
+        "attend_surely", text.words, order.ask.start, order.ask.end) >= 0
     if not (inside & words("attending") or deputes or bound):
         return order
     until = characters(text, order.ask.start, order.ask.end)[1]

@@ -46,6 +46,10 @@ def urdu(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | No
         return Anchor(at, "do", word, english=False)
     if word in words("light") and (text.at(at - 1) in stems() or closed) and at > sentence.start:
         return Anchor(at, "do", word, english=False)
+    if word in infinitives() and following in ("hai", "hain", "ہے", "ہیں") and before \
+            and at + 2 >= sentence.end and not set(before) & words("ours") \
+            and word not in words("moves_to_be"):
+        return Anchor(at, "do", word, english=False)
     if not last and following in words("after_stops"):
         return None
     if word in ("hon", "ho") and text.at(at - 1) in ("hazir", "shamil", "shareek", "maujood",
