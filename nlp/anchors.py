@@ -206,6 +206,8 @@ def _modal(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | 
     told = any(0 <= at - end <= 2 or (end < at and text.at(end) in ("who", "whose"))
                for end in ends) or bool({"ur", "your"} & set(
                    text.words[max(sentence.start, at - 3):at]))
+    if word == "will" and re.search(r"[,.]", text.gaps[at]):
+        told = False  # `Thank you DC sb, will visit soon`
     subject = text.words[sentence.start:at]
     generic = bool(set(subject) & words("generic")) and not told and not set(subject[:2]) & {
         "i", "we"}

@@ -260,7 +260,24 @@ def _bounds(text: Text, sentence: Sentence, anchors: list[Anchor],
             starts.append(cuts[-1] if cuts else two.at if two.english else one.at + 1)
         else:
             starts.append(one.at + 1)
-    return [*starts, sentence.end]
+    return [*starts, _told_after(text, sentence, anchors[-1]) if anchors else sentence.end]
+
+
+def _told_after(text: Text, sentence: Sentence, last: Anchor) -> int:
+    """Where an order of Urdu ends before what is only told: `photocopy karwa lo, baqi kal milenge`.
+    """
+    if last.english:
+        return sentence.end
+    for at in range(last.at + 1, sentence.end):
+        if re.search(r"[,،]", text.gaps[at]) and tells(text, sentence.end):
+            return at
+    return sentence.end
+
+
+def tells(text: Text, end: int) -> bool:
+    """Whether the words before `end` tell what will be: `… kal milenge`, `باقی کل ملیں گے`."""
+    return text.words[end - 1] in words("future") or text.words[end - 1].endswith(
+        ("enge", "ega", "egi", "unga"))
 
 
 def _asking(text: Text, sentence: Sentence) -> bool:

@@ -79,6 +79,8 @@ class Names:
                 yield spelling, row["post"]
                 if spelling.isascii():
                     yield spelling + "s", row["post"] + "+"
+                    if spelling[-2:-1] == " ":  # `DOE(F)s`
+                        yield spelling + " s", row["post"] + "+"
                 else:
                     for ending in ("ز", "یز", "وں", "ان", "ات"):
                         yield spelling + ending, row["post"] + "+"
@@ -108,13 +110,25 @@ class Names:
             else:
                 named = self._person(at, found, text)
             if named:
-                if named.marked or (named.start and text[found[named.start].start - 1:][:1] in (
-                        "@", "⁨")):
+                first = found[named.start].start
+                if named.marked or (first and text[first - 1] in ("@", "⁨")):
                     named = replace(named, marked=True)
-                result.append(named)
-                taken = named.end
+                result += [named, *self._divisions_more(named, found, by_start)]
+                taken = result[-1].end
             at += 1
         return list(self._people(result, found))
+
+    def _divisions_more(self, named: Named, found: list[fold.Word],
+                        places: dict[int, Named]) -> Iterator[Named]:
+        """The further ones of `DEOs of Makran and Rakhshan divisions`."""
+        at = named.end
+        while named.division and named.everyone and at + 1 < len(found):
+            at += found[at].folded in words("connect") | words("regions")
+            place = places.get(at)
+            if not place or place.kind != "division":
+                return
+            yield replace(named, start=place.start, end=place.end, division=place.division)
+            at = place.end
 
     def _places(self, found: list[fold.Word], text: str) -> list[Named]:
         plain, doubtful = _place_phrases()
@@ -156,8 +170,9 @@ class Names:
                 division, at = place.division, place.end
                 end = at
                 break
-            if place and place.kind == "place" and (not spots or everyone or several
-                                                    or found[at - 1].folded in words("connect")):
+            if place and place.kind == "place" and (
+                    not spots or everyone or several or found[at - 1].folded in words("connect")
+                    or between.strip() == "/" or _listed(found, place, places)):
                 if spots and found[at - 1].folded in words("connect") and at in posts:
                     break
                 spots.append(place.places[0])
@@ -264,6 +279,13 @@ class Names:
                  and found[at + 1].folded in words("all_people") and not {at, at + 1} & covered
                  and not (found[at].folded == "both" and found[at + 1].folded == "teachers")]
         yield from sorted([*result, *extra], key=lambda named: named.start)
+
+
+def _listed(found: list[fold.Word], place: Named, places: dict[int, Named]) -> bool:
+    """Whether a place is followed by another in a list: `DEO Zhob, Musakhel and Sibi`."""
+    at = place.end
+    joined = at + 1 < len(found) and found[at].folded in words("connect")
+    return joined and at + 1 in places and places[at + 1].kind == "place"
 
 
 @cache

@@ -7,7 +7,7 @@ from datetime import timedelta
 from nlp.addressees import titles
 from nlp.asks import Ask
 from nlp.chat import Chat
-from nlp.lexicon import words
+from nlp.lexicon import has, words
 from nlp.office import Holder, divisions
 from nlp.said import Said
 
@@ -56,7 +56,8 @@ def _from_message(ask: Ask, said: Said, other: Said, sender: Holder,
         return given[0].directive.to  # `Report awaited`, quoting the order
     below = reporter is not None and reporter.rank > sender.rank
     in_line = below and reporter is not None and reporter.post in LINE
-    told = _about_others(ask, said)
+    monitored = below and not in_line and bool(other.schools) and not _tells_more(ask, said)
+    told = _about_others(ask, said) or monitored
     report = bool(other.schools) and reporter is not None and (
         reporter.post not in ("DEO", "DOE(F)", "DOE(M)") and _counts(other))
     if below and reporter and (not told or (in_line and not report)):
@@ -70,6 +71,16 @@ def _from_message(ask: Ask, said: Said, other: Said, sender: Holder,
     if below and reporter:
         return (reporter.title,)
     return ()
+
+
+def _tells_more(ask: Ask, said: Said) -> bool:
+    """Whether an order wants to know more, or to be seen to again, from who reported."""
+    if ask.kind in ("question", "need", "demand") or ask.verb in words("report_verbs") | words(
+            "carry_verbs") | {"visit", "check", "recheck", "verify", "confirm", "go", "call"}:
+        return True
+    some = said.text.words[ask.start:ask.end]
+    return bool(set(some) & words("tell_more")) or has("report_urdu", some) >= 0 or has(
+        "steps_urdu", some) >= 0
 
 
 def _counts(other: Said) -> bool:
@@ -90,7 +101,8 @@ def _about_others(ask: Ask, said: Said) -> bool:
 def _named_in(other: Said, sender: Holder, chat: Chat) -> tuple[str, ...]:
     """Posts that a message names as those to act: `DC and DEO Kharan requested to …`."""
     groups = [one for sentence in other.text.sentences
-              if set(other.text.words[sentence.start:sentence.end]) & words("bound")
+              if set(other.text.words[sentence.start:sentence.end]) & (
+                  words("bound") | words("concerns"))
               for one in other.named if one.kind == "post" and not one.office
               and sentence.start <= one.start < sentence.end]
     if not groups:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from nlp.asks import Ask
+from nlp.asks import Ask, tells
 from nlp.deadlines import Deadline, pick
 from nlp.lexicon import has, words
 from nlp.said import Said
@@ -96,6 +96,8 @@ def _one_task(last: Order, order: Order, said: Said) -> bool:
         return True  # `call both and submit their reply`
     if two.verb in ("comply", "oblige") and one.verb == "note":
         return True
+    if timed[0] and not timed[1] and has("going_there", text.words, one.start, two.start + 1) >= 0:
+        return True  # `kal wahan jao aur bayan lo`
     if timed[0] or (two.negated != one.negated and one.kind != "do"):
         return False
     if one.verb in ("inform", "let", "ensure", "note") and two.kind == "passive" \
@@ -157,7 +159,8 @@ def with_later_deadlines(orders: list[Order], said: Said,
                 and order.ask.end < following:
             start, end = characters(text, order.ask.end, following)
             late = pick(deadlines, start, end)
-            if late and late.due and following - order.ask.end <= 10:
+            if late and late.due and following - order.ask.end <= 10 and not tells(
+                    text, following):
                 order = replace(order, deadline=late)
         if order.deadline is None and order.ask.verb in ("comply", "note"):
             earlier = pick(deadlines, 0, characters(text, order.ask.start, order.ask.end)[0])
