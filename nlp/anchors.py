@@ -34,7 +34,7 @@ def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]],
             continue
         anchor = None
         if word.isascii():
-            anchor = _english(text, sentence, at, fresh, ends, result)
+            anchor = _english(text, sentence, at, fresh, ends, result, spoken_to)
             if not anchor and _wanted(text, at) and (ends or spoken_to):
                 anchor = Anchor(at, "need", word)
             if anchor and result and _why(text, result[-1].at, at):
@@ -67,8 +67,10 @@ def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]],
 
 
 def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int],
-             before: list[Anchor]) -> Anchor | None:
+             before: list[Anchor], spoken_to: bool) -> Anchor | None:
     word, following = text.words[at], text.at(at + 1)
+    if fresh and word == "be" and spoken_to and at == sentence.start:
+        return Anchor(at, "do", word)  # `Be at the airport`
     if fresh and word == "no" and _without_verb(text, sentence, at):
         return Anchor(at, "do", word)
     if fresh and word in words("verbs") and _is_verb(text, sentence, at):
@@ -208,6 +210,8 @@ def _modal(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | 
                    text.words[max(sentence.start, at - 3):at]))
     if word == "will" and re.search(r"[,.]", text.gaps[at]):
         told = False  # `Thank you DC sb, will visit soon`
+    if word == "may" and text.at(at - 1) in ("he", "she", "they"):
+        return None  # `if any DEO needs more he may collect them`
     subject = text.words[sentence.start:at]
     generic = bool(set(subject) & words("generic")) and not told and not set(subject[:2]) & {
         "i", "we"}

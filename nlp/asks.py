@@ -103,7 +103,8 @@ def _groups(text: Text, named: list[Named], sentence: Sentence) -> Iterator[list
             between = text.words[group[-1].end:one.start]
             joined = len(between) <= 1 and all(word in words("connect") for word in between) and (
                 bool(between) or re.search(r"[,،&+/]", text.gaps[one.start])) \
-                and not _counted(text, group[0])
+                and not _counted(text, group[0]) \
+                and (bool(between) or text.at(one.end) not in words("possessive"))
             same = not between and not text.gaps[one.start].strip() and (
                 (one.kind == "post" and group[-1].kind == "person") or one.kind == "person") \
                 and _agree(group[-1], one)
@@ -145,7 +146,7 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
     while end < sentence.end and text.at(end) in words("honor"):
         end += 1
     after, gap = text.at(end), text.gaps[end] if end < len(text) else ""
-    if start > sentence.start and re.search(r"[,،]", text.gaps[start]) \
+    if start > sentence.start and re.search(r"[,،:]", text.gaps[start]) \
             and re.search(r"^\s*[,،]", gap) and text.at(end) not in words("statement"):
         return True  # `Please ensure, DEO Zhob, that …`
     if re.search(r"^\s*[,:،.\-–]", gap) and opens(text, sentence, start):

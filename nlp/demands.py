@@ -37,7 +37,8 @@ def late_demands(said: Said, asks: list[Ask], deadlines: tuple[Deadline, ...]) -
             to = earlier[-1].to if earlier else () if _final(said, sentence) else None
         elif has("last_date", text.words, sentence.start, sentence.end) >= 0 and not here:
             opening = [one for one in said.named if one.start <= 2 and one.kind == "post"]
-            to = tuple(opening) or None  # `All DEOs. Tomorrow is the last date for …`
+            owed = has("owing", text.words, 0, sentence.start) >= 0
+            to = tuple(opening) or (() if owed else None)  # `All DEOs. Tomorrow is the last date`
         elif _wanted(said, sentence, due, first) or (number not in taken and _bare(
                 said, sentence)):
             to = tuple(_spoken(said, sentence, here)) or None

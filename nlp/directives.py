@@ -93,6 +93,9 @@ def _quotes_above(said: Said, chat: Chat) -> bool:
 def _ensures(text: Text, ask: Ask) -> bool:
     """`ensure that`, `یقینی بنائیں کہ`: what follows in its sentence is what is to be ensured."""
     following = text.at(ask.at + 1)
+    if text.at(ask.at + 1) and ":" in text.gaps[ask.at + 1] and has(
+            "mind", text.words, max(0, ask.at - 1), ask.at + 1) >= 0:
+        return True  # `dhyan dein: …`
     if following in ("ke", "keh", "کہ") and has("mind", text.words, max(0, ask.at - 2),
                                                 ask.at + 1) >= 0:
         return True  # `yaad rakhein ke …`

@@ -190,7 +190,7 @@ class Names:
         if post == "Head Teacher" and not spots:
             end = self._school(end, found)
         if not spots and not division and start:
-            first, spots, division = self._before(first, found, places, spots, division)
+            first, spots, division = self._before(first, found, text, places, spots, division)
         named = Named("post", first, end, post, tuple(spots), tuple(spelled), division,
                       (everyone and not spots) or (several and not spots), office=office)
         return self._with_person(named, found, text) if not everyone and not spots else named
@@ -215,11 +215,14 @@ class Names:
         district = _small_places().get(word)
         return Named("place", at, at + 1, places=(district,)) if wanted and district else None
 
-    def _before(self, first: int, found: list[fold.Word], places: dict[int, Named],
+    def _before(self, first: int, found: list[fold.Word], text: str, places: dict[int, Named],
                 spots: list[str], division: str) -> tuple[int, list[str], str]:
         """`رخشان ڈویژن کے تمام ڈپٹی کمشنرز`, `Makran ke DEOs`, `Zhob DEO`."""
         for place in places.values():
             gap = found[place.end:first]
+            if place.end <= first and re.search(
+                    r"[.\n!?؟۔]", text[found[place.end - 1].end:found[first].start]):
+                continue  # `… in Zhob. DC to verify`
             if place.end <= first and len(gap) <= 1 and all(
                     word.folded in ("ke", "k", "kay", "کے", "کی", "ki") for word in gap):
                 if place.kind == "division":

@@ -32,6 +32,10 @@ def joined(orders: list[Order], said: Said) -> list[Order]:
                                     and last.ask.sentence == order.ask.sentence)):
             result[-1] = replace(last, to=order.to, end=order.end)  # `…, Ambreen pl note`
             continue
+        if last and last.to == order.to and order.ask.verb == "note" and not order.deadline and \
+                order.ask.end - order.ask.start <= 5:
+            result[-1] = replace(last, end=order.end)  # `This must stop. All DEOs to note.`
+            continue
         if last and last.to == order.to and _one_task(last, order, said):
             keep = order if _leads(last, order, said) else last
             deadline = order.deadline or last.deadline
@@ -70,6 +74,8 @@ def _leads(last: Order, order: Order, said: Said) -> bool:
 def _one_task(last: Order, order: Order, said: Said) -> bool:
     text, one, two = said.text, last.ask, order.ask
     inside = text.words[two.start:two.end]
+    if one.kind == "question" and two.verb in words("waiting"):
+        return True  # `… کیا کارروائی ہوئی؟ جواب کا انتظار ہے`
     if one.kind == "question":
         first = text.words[one.start:one.end]
         if two.kind == "do" and _reports(text, two) and len(inside) <= 12:
@@ -98,6 +104,8 @@ def _one_task(last: Order, order: Order, said: Said) -> bool:
         return True
     if timed[0] and not timed[1] and has("going_there", text.words, one.start, two.start + 1) >= 0:
         return True  # `kal wahan jao aur bayan lo`
+    if not timed[0] and _sends_it(text, order):
+        return True
     if timed[0] or (two.negated != one.negated and one.kind != "do"):
         return False
     if one.verb in ("inform", "let", "ensure", "note") and two.kind == "passive" \
@@ -115,6 +123,18 @@ def _refines(text: Text, last: Order, order: Order) -> bool:
     return has("refinements", text.words, two.start, two.end) >= 0 or has(
         "manner", text.words, last.ask.start, last.ask.end) >= 0 or (
         inside[-1:] in (["ho"], ["hon"], ["ہو"], ["ہوں"]))
+
+
+def _sends_it(text: Text, order: Order) -> bool:
+    """`list banayein, 12 May tak bhejein`, `prepare a plan and submit by Friday`: nothing else is
+    to be sent than what the part before makes."""
+    ask, due = order.ask, order.deadline
+    sends = ask.verb in words("carry_verbs") | words("sending")
+    rest = [text.words[at] for at in range(ask.start, ask.end) if not (
+        due and due.start <= text.found[at].start < due.end)]
+    light = words("lead") | words("connect") | words("polite") | words("sending") | words(
+        "carry_verbs") | words("on_time")
+    return sends and all(word in light for word in rest)
 
 
 def _reports(text: Text, ask: Ask) -> bool:

@@ -56,7 +56,7 @@ def urdu(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | No
                                                      "mojood", "pesh") and last:
         return Anchor(at, "do", word, english=False)
     if word in imperatives() and following not in words("passive_after"):
-        if _hypothetical(before, text, sentence, at, closed):
+        if _hypothetical(before, text, sentence, at, closed) or _perfect(text, at):
             return None
         return Anchor(at, "do", word, english=False)
     if word in infinitives() and at > sentence.start:
@@ -79,6 +79,13 @@ def _is_told(text: Text, sentence: Sentence, at: int) -> bool:
     ke = [n for n, word in enumerate(before) if word in ("ke", "keh", "کہ")]
     return bool(ke) and bool(set(before[:ke[-1]]) & (
         words("should_urdu") | words("order_urdu"))) and len(text.words[at]) > 2
+
+
+def _perfect(text: Text, at: int) -> bool:
+    """`کتابیں نہیں ملیں`: they were not received; what looks like an order is the past."""
+    word = text.words[at]
+    return word.endswith("یں") and word[:-2] in words("moves") \
+        and text.at(at - 1) in ("نہیں", "کیوں")
 
 
 def _let_do(text: Text, at: int, ends: set[int], sentence: Sentence) -> bool:
