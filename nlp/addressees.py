@@ -62,6 +62,8 @@ def _post(one: Named, sender: Holder | None, office: Office,
     held = _held(one.post, office)
     named = [holder for holder in held if holder.post == "Head Teacher" and any(
         school.casefold() in holder.place.casefold() for school in schools)]
+    if schools and held and not named and one.post == "Head Teacher" and schools[0].isascii():
+        return [f"Head Teacher {schools[0]}"]
     held = named or held
     if len({holder.title for holder in held}) == 1:
         return [held[0].title]

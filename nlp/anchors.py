@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from nlp.anchor import Anchor
-from nlp.lexicon import imperatives, participles, words
+from nlp.lexicon import has, imperatives, participles, words
 from nlp.named import Named
 from nlp.sentences import Sentence, Text
 from nlp.urdu import urdu
@@ -80,6 +80,8 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
         while text.at(nxt) in words("polite") | {"immediately", "personally", "also", "strictly"}:
             nxt += 1
         polite = at - 1 in ends and text.at(at - 1) in words("polite") | words("honor")
+        if text.at(at - 1) in words("bound") and text.at(at - 2) in ("was", "were", "been"):
+            return None  # `you were asked to submit the plan`
         if (at in ends or polite or text.at(at - 1) in words("bound") or (
                 text.at(at - 1) == "not" and text.at(at - 2) in words("bound"))) \
                 and not _told_of(text.words[sentence.start:at]) \
@@ -91,6 +93,12 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
     if word == "to" and text.at(at - 1) in words("allowed") and _may_do(following) and set(
             text.words[sentence.start:at]) & {"no", "not", "none", "nobody"}:
         return Anchor(at + 1, "do", following, generic=True)  # `no DEO is allowed to leave`
+    if word == "for" and at in ends and has(
+            "for_action", text.words, at + 1, min(at + 5, sentence.end)) == at + 1:
+        return Anchor(at, "do", "act")  # `DEO Zhob for necessary action please`
+    if word in ("could", "would") and at in ends and following in words("verbs") and set(
+            text.words[sentence.start:at]) & words("appreciated"):
+        return Anchor(at + 1, "do", following)  # `it would be appreciated if DEO Zhob could send`
     if word == "from" and text.at(at - 1) in words("barred") and following.endswith("ing"):
         return Anchor(at + 1, "do", following)
     if word in words("modals") or word == "to":
@@ -178,8 +186,7 @@ def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
     if word in words("nouns_too") and (following.isdigit() or (
             following.endswith("ved") and following not in words("verbs"))):
         return False  # `report 14`, `Demand recieved later`
-    if following in ("is", "are", "was", "were", "has", "have", "will", "hai", "hain", "of", "ki",
-                     "ka", "ke", "ko", "se", "mein", "for") and word in words("nouns_too") \
+    if following in words("after_nouns") and word in words("nouns_too") \
             and not (word == "look" or (word == "ask" and following == "for")):
         return False
     if word in words("nouns_too") and (

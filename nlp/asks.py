@@ -204,7 +204,7 @@ def _addressed(text: Text, sentence: Sentence, group: list[Named], anchors: list
     if after in words("possessive"):
         return False
     if any(anchor.at == end or (anchor.at - end <= 3 and after in (
-            words("modals") | words("polite") | {"to", "not", "will", "also", "u", "you"}))
+            words("modals") | words("polite") | words("after_post")))
            for anchor in anchors if anchor.at >= end and (anchor.kind != "passive"
                                                           or not anchor.english)):
         return not (after in ("has", "have", "had") and text.at(end + 1) != "to")

@@ -58,6 +58,8 @@ def _final(said: Said, sentence: Sentence) -> bool:
 def _wanted(said: Said, sentence: Sentence, due: Deadline, first: int) -> bool:
     """Whether a paper that is wanted stands just before the deadline, and little after it."""
     text = said.text
+    if set(text.words[sentence.start:sentence.end]) & words("past"):
+        return False  # `you were asked for the plan by 1 May`
     last = sum(word.start >= due.end and word.folded not in ("tak", "تک")
                for word in text.found[first:sentence.end])
     return last <= 2 and bool(set(text.words[max(sentence.start, first - 3):first])

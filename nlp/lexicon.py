@@ -2,6 +2,7 @@
 verbs."""
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -80,6 +81,8 @@ def stems() -> frozenset[str]:
 def participles() -> dict[str, str]:
     """English participle → its verb: sent → send, deducted → deduct."""
     result = {verb + ("d" if verb.endswith("e") else "ed"): verb for verb in words("verbs")}
+    result |= {verb + verb[-1] + "ed": verb for verb in words("verbs")
+               if re.search(r"[^aeiou][aeiou][bdglmnprt]$", verb)}  # submitted, dropped
     result |= {verb[:-1] + "ied": verb for verb in words("verbs") if verb.endswith("y")}
     result |= {str(done).strip(): str(verb) for done, verb in table("participle_verbs").items()}
     return result

@@ -188,7 +188,7 @@ class Names:
                 break
             at, gap = at + 1, gap - 1
         if post == "Head Teacher" and not spots:
-            end = self._school(end, found)
+            end = self._school(end, found, text)
         if not spots and not division and start:
             first, spots, division = self._before(first, found, text, places, spots, division)
         named = Named("post", first, end, post, tuple(spots), tuple(spelled), division,
@@ -201,12 +201,18 @@ class Names:
         return bool(held) and not any(
             word in _small_places() for holder in held for word in holder.place.casefold().split())
 
-    def _school(self, at: int, found: list[fold.Word]) -> int:
-        """The end of `HM Apozai`, where a head of GBHS Apozai is known."""
+    def _school(self, at: int, found: list[fold.Word], text: str) -> int:
+        """The end of `HM Apozai`, where a head of GBHS Apozai is known, or of `HM GBPS Killi Shah`.
+        """
         if at < len(found) and len(found[at].folded) > 3 and any(
                 found[at].folded in fold.tokens(holder.place)
                 for holder in self.office.with_post("Head Teacher")):
             return at + 1
+        if at < len(found) and found[at].folded in cue("school_types"):
+            end = at + 1
+            while end < min(at + 4, len(found)) and text[found[end].start].isupper():
+                end += 1
+            return end
         return at
 
     def _lower_place(self, at: int, found: list[fold.Word], wanted: bool) -> Named | None:
@@ -252,9 +258,17 @@ class Names:
             return self._skeletons.get(key, ()) if len(key) > 1 else ()
         return self.office.bearing(word)
 
+    def _nearly(self, at: int, found: list[fold.Word]) -> set[Holder]:
+        """Who bears a name that is spelled otherwise, where it is said politely: `Mr Sherbat`."""
+        polite = (at and found[at - 1].folded in words("before_name")) or (
+            at + 1 < len(found) and found[at + 1].folded in words("honor"))
+        word = found[at].folded
+        key = skeleton(word) if polite and is_name(word) else ""
+        return set(self._skeletons.get(key, ())) if len(key) > 2 else set()
+
     def _person(self, at: int, found: list[fold.Word], text: str) -> Named | None:
         """Somebody by name: one or more words of the name, with what is said to be polite."""
-        bearers = set(self._bearers(found[at].folded))
+        bearers = set(self._bearers(found[at].folded)) or self._nearly(at, found)
         if not bearers:
             return None
         end = at + 1

@@ -38,6 +38,9 @@ def unnamed(ask: Ask, said: Said, chat: Chat) -> tuple[tuple[str, ...], str]:
         given = chat.by_message(own.message.id)
         if given:
             return given[-1].directive.to, "the sender goes on"
+    alone = _only_one(ask, said, sender, chat) if quoted is None else ()
+    if alone:
+        return alone, "named"
     for other in chat.thread(said) if quoted is None else ():
         if said.message.at - other.message.at > TALK:
             break
@@ -45,6 +48,18 @@ def unnamed(ask: Ask, said: Said, chat: Chat) -> tuple[tuple[str, ...], str]:
         if found:
             return found, "the matter of the conversation"
     return (), ""
+
+
+def _only_one(ask: Ask, said: Said, sender: Holder, chat: Chat) -> tuple[str, ...]:
+    """The one post that the earlier sentences of a message name: `The report of DEO Musakhel is
+    not satisfactory. It be submitted again.`"""
+    named = [one for one in said.named if one.kind in ("post", "person")]
+    before = [one for one in named if one.end <= ask.start]
+    if len(named) != 1 or not before or before[0].office or set(said.text.words[
+            :ask.start]) & words("self_told"):
+        return ()
+    found = titles(before, sender, chat.office, said.districts)
+    return found if found and chat.office.rank(found[0]) > sender.rank else ()
 
 
 def _from_message(ask: Ask, said: Said, other: Said, sender: Holder,

@@ -182,7 +182,8 @@ def with_later_deadlines(orders: list[Order], said: Said,
             if late and late.due and following - order.ask.end <= 10 and not tells(
                     text, following):
                 order = replace(order, deadline=late)
-        if order.deadline is None and order.ask.verb in ("comply", "note"):
+        if order.deadline is None and (order.ask.verb in ("comply", "note") or (
+                order.ask.verb in ("ensure", "enforce") and order.ask.end - order.ask.start <= 5)):
             earlier = pick(deadlines, 0, characters(text, order.ask.start, order.ask.end)[0])
             order = replace(order, deadline=earlier)  # `The last date is 15 May. DEOs to comply.`
         result.append(order)
