@@ -42,6 +42,15 @@ def urdu(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | No
             and set(before) & (words("demands") | {"mujhe", "مجھے", "hamein"}) \
             and not before[-1].endswith(("na", "ne", "ni", "نا", "نے", "نی")):
         return Anchor(at, "need", word, english=False)
+    return _imperative(text, sentence, at, ends, closed)
+
+
+def _imperative(text: Text, sentence: Sentence, at: int, ends: set[int],
+                closed: bool) -> Anchor | None:
+    """`bhejein`, `aap karenge`, `karna hai`, `wo pesh kare`."""
+    word, following = text.words[at], text.at(at + 1)
+    last = at + 1 >= sentence.end
+    before = text.words[max(sentence.start, at - 8):at]
     if _you_will(text, sentence, at):
         return Anchor(at, "do", word, english=False)
     if word in words("light") and (text.at(at - 1) in stems() or closed) and at > sentence.start:
