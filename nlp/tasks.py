@@ -74,7 +74,7 @@ def _leads(last: Order, order: Order, said: Said) -> bool:
 def _one_task(last: Order, order: Order, said: Said) -> bool:
     text, one, two = said.text, last.ask, order.ask
     inside = text.words[two.start:two.end]
-    if one.kind == "question" and two.verb in words("waiting"):
+    if one.kind == "question" and two.verb in words("still_waited"):
         return True  # `… کیا کارروائی ہوئی؟ جواب کا انتظار ہے`
     if one.kind == "question":
         first = text.words[one.start:one.end]
