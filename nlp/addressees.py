@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from nlp.named import Named
 from nlp.office import Holder, Office, divisions, plural
@@ -18,8 +19,18 @@ def titles(group: Iterable[Named], sender: Holder | None, office: Office,
         if one.kind == "person":
             result += _person(one.holders, sender, near)
         elif one.kind == "post":
+            if one.everyone and not one.division and not one.places:
+                one = replace(one, division=_of_commissioner(items))
             result += _post(one, sender, office, ((later.places if later else ()), near), schools)
     return tuple(dict.fromkeys(result))
+
+
+def _of_commissioner(items: list[Named]) -> str:
+    """The division of `Commissioner Zhob and all DEOs of the division`."""
+    for one in items:
+        if one.post == "Commissioner":
+            return one.division or next((place for place in one.places if place in divisions()), "")
+    return ""
 
 
 def _person(holders: tuple[Holder, ...], sender: Holder | None,
@@ -51,6 +62,8 @@ def _post(one: Named, sender: Holder | None, office: Office,
     held = _held(one.post, office)
     named = [holder for holder in held if holder.post == "Head Teacher" and any(
         school.casefold() in holder.place.casefold() for school in schools)]
+    if schools and held and not named and one.post == "Head Teacher" and schools[0].isascii():
+        return [f"Head Teacher {schools[0]}"]
     held = named or held
     if len({holder.title for holder in held}) == 1:
         return [held[0].title]

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-from nlp.lexicon import has, imperatives, participles, stems, words
+from nlp.anchor import Anchor
+from nlp.lexicon import has, imperatives, participles, words
 from nlp.named import Named
 from nlp.sentences import Sentence, Text
+from nlp.urdu import urdu
 
 
-@dataclass(frozen=True)
-class Anchor:
-    at: int
-    kind: str
-    verb: str
-    english: bool = True
-    generic: bool = False  # `nobody should`, `all concerned shall`
-
-
-def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]]) -> list[Anchor]:
-    """The words of a sentence that ask for something."""
+def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]],
+               spoken_to: bool = False) -> list[Anchor]:
+    """The words of a sentence that ask for something. `spoken_to`: an earlier sentence has said to
+    whom all this is."""
     ends = {group[-1].end for group in groups}
     ends |= {end + 3 for end in ends if text.words[end:end + 2] == ["of", "the"]
              and text.at(end + 2) in words("regions")}
@@ -40,8 +34,12 @@ def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]]) -> lis
             continue
         anchor = None
         if word.isascii():
-            anchor = _english(text, sentence, at, fresh, ends, result)
-        anchor = anchor or _urdu(text, sentence, at)
+            anchor = _english(text, sentence, at, fresh, ends, result, spoken_to)
+            if not anchor and _wanted(text, at) and (ends or spoken_to):
+                anchor = Anchor(at, "need", word)
+            if anchor and result and _why(text, result[-1].at, at):
+                anchor = None
+        anchor = anchor or urdu(text, sentence, at, ends)
         if anchor:
             if result and not (anchor.english or result[-1].english) \
                     and result[-1].at == anchor.at - 1 and result[-1].kind == anchor.kind:
@@ -69,8 +67,12 @@ def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]]) -> lis
 
 
 def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int],
-             before: list[Anchor]) -> Anchor | None:
+             before: list[Anchor], spoken_to: bool) -> Anchor | None:
     word, following = text.words[at], text.at(at + 1)
+    if fresh and word == "be" and spoken_to and at == sentence.start:
+        return Anchor(at, "do", word)  # `Be at the airport`
+    if fresh and word == "no" and _without_verb(text, sentence, at):
+        return Anchor(at, "do", word)
     if fresh and word in words("verbs") and _is_verb(text, sentence, at):
         return Anchor(at, "do", word)
     if word == "to":
@@ -78,6 +80,8 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
         while text.at(nxt) in words("polite") | {"immediately", "personally", "also", "strictly"}:
             nxt += 1
         polite = at - 1 in ends and text.at(at - 1) in words("polite") | words("honor")
+        if text.at(at - 1) in words("bound") and text.at(at - 2) in ("was", "were", "been"):
+            return None  # `you were asked to submit the plan`
         if (at in ends or polite or text.at(at - 1) in words("bound") or (
                 text.at(at - 1) == "not" and text.at(at - 2) in words("bound"))) \
                 and not _told_of(text.words[sentence.start:at]) \
@@ -86,20 +90,29 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
     if word == "to" and text.at(at - 1) in words("connect") and before \
             and before[-1].kind == "do" and following in words("verbs"):
         return Anchor(at + 1, "do", following)  # `directed to form teams and to furnish names`
+    if word == "to" and text.at(at - 1) in words("allowed") and _may_do(following) and set(
+            text.words[sentence.start:at]) & {"no", "not", "none", "nobody"}:
+        return Anchor(at + 1, "do", following, generic=True)  # `no DEO is allowed to leave`
+    if word == "for" and at in ends and has(
+            "for_action", text.words, at + 1, min(at + 5, sentence.end)) == at + 1:
+        return Anchor(at, "do", "act")  # `DEO Zhob for necessary action please`
+    if word in ("could", "would") and at in ends and following in words("verbs") and set(
+            text.words[sentence.start:at]) & words("appreciated"):
+        return Anchor(at + 1, "do", following)  # `it would be appreciated if DEO Zhob could send`
+    if word == "from" and text.at(at - 1) in words("barred") and following.endswith("ing"):
+        return Anchor(at + 1, "do", following)
     if word in words("modals") or word == "to":
         found = _modal(text, sentence, at, ends)
         if found:
             return found
     if word == "be" and at in ends and not _participle(text, at + 1):
         return Anchor(at, "do", word)
-    if word == "be" and text.at(at - 1) not in words("before_be"):
+    if word == "be" and (text.at(at - 1) not in words("before_be") or _is_to_be(
+            text, sentence, at)):
         verb = _participle(text, at + 1)
         if verb:
             return Anchor(at, "passive", verb)
-    if word in words("needs") and _needed(text, sentence, at):
-        return Anchor(at, "need", word)
-    if word in ("need", "want", "require") and text.at(at - 1) in ("i", "we") and ends \
-            and following != "to":
+    if word in words("needs") | words("lazmi") and _needed(text, sentence, at):
         return Anchor(at, "need", word)
     if word == "not" and following in ("received", "yet") and (ends or (
             sentence.end - sentence.start <= 10 and "i" not in text.words[sentence.start:at])):
@@ -108,6 +121,42 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
             text, sentence, at) and set(text.words[before[-1].at:at]) & words("connect"):
         return Anchor(at, "passive", participles()[word])
     return None
+
+
+def _why(text: Text, before: int, at: int) -> bool:
+    """`explain why he should not be suspended`: what is to be explained, not what is to be done."""
+    asked = [n for n in range(before, at) if text.words[n] in ("why", "whether", "how")]
+    return bool(asked) and not any(
+        text.words[n] in words("connect") or "," in text.gaps[n] for n in range(asked[-1], at))
+
+
+def _without_verb(text: Text, sentence: Sentence, at: int) -> bool:
+    """`No payment without pre-audit`, `no leave till the exams are over`."""
+    limits = [n for n in range(at + 2, min(at + 6, sentence.end))
+              if text.words[n] in words("limits")]
+    return bool(limits) and not set(text.words[at:limits[0]]) & (
+        words("statement") | words("modals") | set(participles()))
+
+
+def _is_to_be(text: Text, sentence: Sentence, at: int) -> bool:
+    """`Notices to be served today`, `the list is to be submitted`; not `is yet to be opened`, `a
+    seminar is to be held`."""
+    before = text.words[sentence.start:at - 1]
+    if text.at(at - 1) != "to" or not before or _participle(text, at + 1) in words("happens"):
+        return False
+    return not set(before) & (words("self") | words("wh") | words("not_to_be")) \
+        and before[-1] not in words("told_to_be")
+
+
+def _wanted(text: Text, at: int) -> bool:
+    """`I want the list`, `I expect your reply`, `I would like to see the file`, `yet to receive`.
+    """
+    word, following = text.words[at], text.at(at + 1)
+    if word in ("need", "want", "require", "expect") and text.at(at - 1) in ("i", "we"):
+        return following != "to" and (word != "expect" or following in words("articles"))
+    if text.at(at - 1) != "to" or word not in ("see", "have", "get", "receive"):
+        return False
+    return text.at(at - 2) in ("like", "yet", "wish", "want")
 
 
 def _told_of(before: list[str]) -> bool:
@@ -125,15 +174,19 @@ def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
     if word == "find" and following in ("attached", "enclosed", "below", "herewith", "the"):
         return False
     if at + 1 >= sentence.end:
+        if at == sentence.start:
+            return word not in words("nouns_too")  # `Expedite.`
         return at > sentence.start and (word not in words("nouns_too") or at - sentence.start < 3
                                         or text.at(at - 1) in words("polite"))
     if following in words("negative") - {"no"}:
         return False
+    if word in words("nouns_too") and not following.startswith("g") and following not in words(
+            "articles") and set(text.words[at:sentence.end]) & words("roman_urdu"):
+        return False  # `File next Wednesday tak mere table par`
     if word in words("nouns_too") and (following.isdigit() or (
             following.endswith("ved") and following not in words("verbs"))):
         return False  # `report 14`, `Demand recieved later`
-    if following in ("is", "are", "was", "were", "has", "have", "will", "hai", "hain", "of", "ki",
-                     "ka", "ke", "ko", "se", "mein", "for") and word in words("nouns_too") \
+    if following in words("after_nouns") and word in words("nouns_too") \
             and not (word == "look" or (word == "ask" and following == "for")):
         return False
     if word in words("nouns_too") and (
@@ -162,6 +215,10 @@ def _modal(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | 
     told = any(0 <= at - end <= 2 or (end < at and text.at(end) in ("who", "whose"))
                for end in ends) or bool({"ur", "your"} & set(
                    text.words[max(sentence.start, at - 3):at]))
+    if word == "will" and re.search(r"[,.]", text.gaps[at]):
+        told = False  # `Thank you DC sb, will visit soon`
+    if word == "may" and text.at(at - 1) in ("he", "she", "they"):
+        return None  # `if any DEO needs more he may collect them`
     subject = text.words[sentence.start:at]
     generic = bool(set(subject) & words("generic")) and not told and not set(subject[:2]) & {
         "i", "we"}
@@ -214,6 +271,8 @@ def _participle(text: Text, at: int) -> str:
 def _needed(text: Text, sentence: Sentence, at: int) -> bool:
     """`list is required`, `report awaited`; not `leave is required for my son`."""
     word = text.words[at]
+    if word in words("lazmi"):
+        return bool(set(text.words[max(sentence.start, at - 3):at]) & {"is", "are"})
     if word == "pending":
         return False
     before = text.words[sentence.start:at]
@@ -230,106 +289,7 @@ def _needed(text: Text, sentence: Sentence, at: int) -> bool:
 def _ends(text: Text, sentence: Sentence, at: int) -> bool:
     """Whether what follows a participle is no new object: `compliance shared here by COB`."""
     following = text.at(at + 1)
-    return at + 1 >= sentence.end or following in ("here", "by", "on", "to", "with", "in", "from",
-                                                   "within", "before", "today", "tomorrow", "plz",
-                                                   "pl", "please", "against", "for", "and", "at")
-
-
-def _urdu(text: Text, sentence: Sentence, at: int) -> Anchor | None:
-    """An imperative, an infinitive or a passive of Roman Urdu or Urdu."""
-    word, following = text.words[at], text.at(at + 1)
-    last = at + 1 >= sentence.end
-    closed = last or bool(re.search(r"[,،:(\n]", text.gaps[at + 1])) or following in (
-        words("connect") | words("polite") | words("honor") | words("joins"))
-    before = text.words[max(sentence.start, at - 8):at]
-    if word in words("passive_after") and not (not last and following in words("after_stops")) and (
-            text.at(at - 1) in words("passive_before") or text.at(at - 1) in participles()
-            or text.at(at - 1).endswith(("ا", "ی", "ے", "ya", "yi", "ye", "ai", "wae"))) \
-            and text.at(at - 1) not in words("negative"):
-        return Anchor(at, "passive", word, english=False)
-    if word in ("intezar", "intizar", "intzar", "انتظار") and text.at(at - 1) in ("ka", "کا") \
-            and text.at(at - 2) not in ("manzoori", "approval", "hukam", "منظوری", "حکم"):
-        return Anchor(at, "need", word, english=False)
-    if word in words("should_urdu") and not (not last and following in words("after_stops")) \
-            and set(before) & (words("demands") | {"mujhe", "مجھے", "hamein"}) \
-            and not before[-1].endswith(("na", "ne", "ni", "نا", "نے", "نی")):
-        return Anchor(at, "need", word, english=False)
-    if _you_will(text, sentence, at):
-        return Anchor(at, "do", word, english=False)
-    if word in words("light") and (text.at(at - 1) in stems() or closed) and at > sentence.start:
-        return Anchor(at, "do", word, english=False)
-    if not last and following in words("after_stops"):
-        return None
-    if word in ("hon", "ho", "ہوں") and text.at(at - 1) in (
-            "hazir", "shamil", "shareek", "maujood", "mojood", "pesh", "حاضر", "شامل", "شریک",
-            "موجود", "پیش") and last:
-        return Anchor(at, "do", word, english=False)
-    if word in imperatives() and following not in words("passive_after"):
-        if _hypothetical(before, text, sentence, at, closed):
-            return None
-        return Anchor(at, "do", word, english=False)
-    if word in words("infinitives") and at > sentence.start:
-        own = set(before) & words("self")
-        if (last or closed) and not own and len(before) > 0:
-            return Anchor(at, "do", word, english=False)
-        if following in ("hoga", "hogi", "ہوگا", "ہوگی", "lazmi", "لازمی", "hongi") and not own:
-            return Anchor(at, "do", word, english=False)
-    if (last or re.search(r"[,،]", text.gaps[at + 1])) and word.endswith(("ے", "e", "ay")) \
-            and _is_told(text, sentence, at):
-        return Anchor(at, "do", word, english=False)
-    if _shall_not(text, sentence, at):
-        return Anchor(at, "do", word, english=False, generic=True)
-    if _forbids(text, sentence, at, closed):
-        return Anchor(at, "do", word, english=False, generic=True)
-    return None
-
-
-def _is_told(text: Text, sentence: Sentence, at: int) -> bool:
-    """`DEO ko chahiye ke … bheje`, `ہدایت دی جاتی ہے کہ … پیش کرے`."""
-    before = text.words[sentence.start:at]
-    ke = [n for n, word in enumerate(before) if word in ("ke", "keh", "کہ")]
-    return bool(ke) and bool(set(before[:ke[-1]]) & (
-        words("should_urdu") | words("order_urdu"))) and len(text.words[at]) > 2
-
-
-def _you_will(text: Text, sentence: Sentence, at: int) -> bool:
-    """`aap karenge`, `آپ کریں گے`: an order in the future."""
-    word = text.words[at]
-    future = word.endswith(("enge", "engay", "ینگے")) or (word in imperatives() and text.at(
-        at + 1) in ("ge", "gay", "گے"))
-    return future and not sentence.question and bool(
-        {"aap", "ap", "آپ"} & set(text.words[sentence.start:at]))
-
-
-def _hypothetical(before: list[str], text: Text, sentence: Sentence, at: int,
-                  closed: bool) -> bool:
-    """`taake … karein`, `agar … karein to`, `hum kya karein`, `karein to behtar hai`."""
-    some = set(before)
-    if some & words("purpose") and text.at(at) not in ("karo", "do"):
-        after = max(n for n, word in enumerate(before) if word in words("purpose"))
-        if not {"to", "tou", "toh", "تو", "wo", "woh", "وہ"} & set(before[after:]):
-            return True
-    if text.at(at + 1) in ("to", "tou", "toh", "تو") or has(
-            "suggestions", text.words, at, min(at + 7, sentence.end)) >= 0:
-        return True
-    return bool(some & {"main", "mein?", "hum", "ham", "ہم", "kahan", "کہاں", "kya"}) and not closed
-
-
-def _shall_not(text: Text, sentence: Sentence, at: int) -> bool:
-    """`koi tabadla nahi karenge`, `گاڑی سڑک پر نہیں لائے گا`: what others shall not do, told as a
-    fact of the future."""
-    word, before = text.words[at], text.words[sentence.start:at]
-    future = word.endswith(("enge", "engay")) or text.at(at + 1) in (
-        "ga", "ge", "gi", "gay", "گا", "گے", "گی")
-    return future and text.at(at - 1) in ("nahi", "nahin", "na", "نہیں", "نہ") \
-        and not sentence.question and not set(before) & words("self")
-
-
-def _forbids(text: Text, sentence: Sentence, at: int, closed: bool) -> bool:
-    """`کوئی استاد سٹیشن نہ چھوڑے`, `koi chutti na kare`."""
-    word = text.words[at]
-    return closed and text.at(at - 1) in ("na", "نہ", "mat") and word.endswith(("e", "ے", "y")) \
-        and bool(words("any") & set(text.words[sentence.start:at]))
+    return at + 1 >= sentence.end or following in words("after_participle")
 
 
 def opens(text: Text, sentence: Sentence, start: int) -> bool:

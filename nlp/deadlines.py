@@ -7,13 +7,14 @@ is returned too, without a due time and with the reason.
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from archive import fold
 from nlp import due
 from nlp.calendar import CalendarError, OfficeCalendar
-from nlp.due import STRONG, WEAK
+from nlp.due import FAIR, STRONG, WEAK
 from nlp.moments import DAY, Moment, moments
 from nlp.timewords import Part, Words
 from nlp.when import resolve
@@ -68,21 +69,39 @@ def pick(found: tuple[Deadline, ...], start: int, end: int) -> Deadline | None:
 
 def read_all(text: str, at: datetime, calendar: OfficeCalendar) -> tuple[Deadline, ...]:
     """Every deadline of a text sent at `at` (aware), from left to right. Never raises."""
-    words = Words(text)
     found: list[Deadline] = []
+    words = Words(text)
+    for moment, resolved in _resolved(words, at, calendar):
+        role = due.role(words, moment)
+        if role is None:
+            continue
+        deadline = _deadline(words, moment, role, at, calendar, resolved)
+        if not deadline.past or (role >= STRONG - 0.05 and _lately(deadline, at)):
+            found.append(deadline)  # `absent on 20-11-2026` is no deadline
+    return tuple(found)
+
+
+def days_named(text: str, at: datetime, calendar: OfficeCalendar) -> tuple[Deadline, ...]:
+    """The days to come that a text names, but by which nothing is due (`the meeting will be held on
+    6th Nov at 11:30`), from left to right. Never raises."""
+    words = Words(text)
+    found = (_deadline(words, moment, WEAK, at, calendar, resolved)
+             for moment, resolved in _resolved(words, at, calendar)
+             if moment.part(*DAY) and moment.parts[0].kind not in ("now", "urgent", "span")
+             and due.role(words, moment) in (None, FAIR, WEAK))
+    return tuple(one for one in found if one.due and not one.past)
+
+
+def _resolved(words: Words, at: datetime, calendar: OfficeCalendar
+              ) -> Iterator[tuple[Moment, tuple[date | None, time | None]]]:
+    """The moments of a text, each with its day and hour."""
     context: tuple[date, int] | None = None  # a day that was named, and by which word
     for moment in moments(words):
         inherited = _inherited(words, moment, context)
         day, clock = resolve(moment, at, calendar, inherited)
         if day and moment.part(*DAY) and day >= _today(at, calendar):
             context = day, moment.end
-        role = due.role(words, moment)
-        if role is None:
-            continue
-        deadline = _deadline(words, moment, role, at, calendar, (day, clock))
-        if not deadline.past or (role >= STRONG - 0.05 and _lately(deadline, at)):
-            found.append(deadline)  # `absent on 20-11-2026` is no deadline
-    return tuple(found)
+        yield moment, (day, clock)
 
 
 def as_labelled(found: Deadline | None) -> str | None:

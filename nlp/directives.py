@@ -4,6 +4,7 @@ An order is told from an appeal by direction alone: its sender stands above the 
 thanks, condolences, notices forwarded from elsewhere and exhortations to all give none."""
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from nlp.actions import action
@@ -11,28 +12,30 @@ from nlp.addressees import class_title, titles
 from nlp.asks import Ask, asks
 from nlp.chat import Chat
 from nlp.deadlines import Deadline, as_labelled, pick
+from nlp.demands import late_demands
 from nlp.lexicon import has, table, words
 from nlp.named import Named
 from nlp.office import Holder
 from nlp.responsible import unnamed
 from nlp.said import Directive, Said
 from nlp.sentences import Text
-from nlp.tasks import Order, characters, joined, with_later_deadlines
+from nlp.tasks import Order, characters, joined, on_the_day, with_later_deadlines
 
 FROM_TALK = ("the matter of the quoted message", "the matter of the conversation")
 LISTED = "districts are named after an order to all"
 
 
 def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...],
-               report: bool = False) -> tuple[Directive, ...]:
-    """The directives of a message. Empty for a stranger's, who stands above nobody. `report`: the
-    message reports a visit; what it names as absent or present is told nothing."""
+               days: tuple[Deadline, ...], report: bool = False) -> tuple[Directive, ...]:
+    """The directives of a message. Empty for a stranger's, who stands above nobody. `days`: those
+    that the message names, of meetings too. `report`: the message reports a visit; what it names as
+    absent or present is told nothing."""
     sender, text = said.sender, said.text
     if sender is None or not len(text) or _no_order(said) or _appeals(said, chat):
         return ()
     found: list[Order] = []
     every = asks(text, list(said.named))
-    for number, ask in enumerate((*every, *late_demands(said, chat, deadlines))):
+    for number, ask in enumerate((*every, *late_demands(said, every, deadlines))):
         if report and not any(one.kind in ("post", "person") for one in ask.to):
             continue
         if found and not ask.to and found[-1].why == LISTED:
@@ -40,7 +43,9 @@ def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...],
                 deadlines, *characters(text, ask.start, ask.end)), end=ask.end))
             continue
         if found and found[-1].ask.sentence == ask.sentence and _ensures(text, found[-1].ask):
-            found[-1] = replace(found[-1], end=ask.end)
+            last = found[-1].deadline
+            found[-1] = replace(found[-1], end=ask.end, deadline=last if last and last.due else
+                                pick(deadlines, *characters(text, ask.start, ask.end)))
             continue  # `ensure that nobody …`: one order
         later = next((one.to for one in every[number + 1:] if one.to), ())
         if ask.kind == "question" and not ask.to and later and (
@@ -49,12 +54,13 @@ def directives(said: Said, chat: Chat, deadlines: tuple[Deadline, ...],
         if found and ask.to == found[-1].ask.to and (ask.to or found[-1].why in FROM_TALK):
             order = _order(ask, said, chat, sender, deadlines, (found[-1].to, found[-1].why))
         else:
-            order = _order(ask, said, chat, sender, deadlines)
+            order = _order(ask, said, chat, sender, deadlines, last=found[-1] if found else None)
         if order and not (ask.kind == "demand" and any(
                 one.ask.sentence == ask.sentence for one in found)):
             found.append(order)
     found.sort(key=lambda order: order.ask.start)
     found = with_later_deadlines(joined(found, said), said, deadlines)
+    found = [on_the_day(order, said.text, days) for order in found]
     return tuple(_directive(order, said, chat, deadlines) for order in found)
 
 
@@ -86,15 +92,23 @@ def _quotes_above(said: Said, chat: Chat) -> bool:
 
 def _ensures(text: Text, ask: Ask) -> bool:
     """`ensure that`, `یقینی بنائیں کہ`: what follows in its sentence is what is to be ensured."""
-    return text.at(ask.at + 1) in words("that") and (
+    following = text.at(ask.at + 1)
+    if text.at(ask.at + 1) and ":" in text.gaps[ask.at + 1] and has(
+            "mind", text.words, max(0, ask.at - 1), ask.at + 1) >= 0:
+        return True  # `dhyan dein: …`
+    if following in ("ke", "keh", "کہ") and has("mind", text.words, max(0, ask.at - 2),
+                                                ask.at + 1) >= 0:
+        return True  # `yaad rakhein ke …`
+    return following in words("that") and (
         ask.verb in ("ensure", "assure") or text.at(ask.at - 1) in words("surely"))
 
 
 def _order(ask: Ask, said: Said, chat: Chat, sender: Holder, deadlines: tuple[Deadline, ...],
-           known: tuple[tuple[str, ...], str] | None = None) -> Order | None:
+           known: tuple[tuple[str, ...], str] | None = None,
+           last: Order | None = None) -> Order | None:
     """The order that an ask is, or None: an appeal, a suggestion, a question among equals."""
     text = said.text
-    start, end = characters(text, ask.start, ask.end)
+    start, end = characters(text, _after_condition(text, ask), ask.end)
     deadline = pick(deadlines, start, end)
     if ask.kind == "demand" and not (deadline and deadline.due) and not (
             set(text.words[ask.start:ask.end]) & (words("polite") | {"required"})) \
@@ -102,20 +116,36 @@ def _order(ask: Ask, said: Said, chat: Chat, sender: Holder, deadlines: tuple[De
         return None
     if ask.verb == "received" and not ask.to and not said.message.quote:
         return None  # `Books not received`: told to nobody
-    if not ask.to and (_looks_up(said, chat) or (ask.kind == "demand" and _answers(said, chat))):
+    if not ask.to and (_looks_up(said, chat) or (
+            ask.kind == "demand" and not known and _answers(said, chat))):
         return None
     if has("suggestions", text.words, ask.start, ask.end) >= 0 or _only_praise(text, ask) \
             or _exhorts(text, ask):
         return None
     if ask.kind == "question" and not ask.to and _quotes_above(said, chat):
         return None  # put to somebody above, or to an equal
+    if not ask.to and ask.verb in words("should_urdu") and not (deadline and deadline.due):
+        return None  # `aise mamle proper channel se aane chahiyen`
     if ask.negated and ask.kind == "passive" and ask.verb in words("unheard"):
         return None  # `no excuse shall be entertained`
     to, why = known or _to(ask, said, chat, sender)
+    if not to and ask.negated and last and last.ask.to:
+        to, why = last.to, last.why  # `… aur driver bus ko nahi laye ga`: who was told before
     below = tuple(title for title in to if chat.office.rank(title) > sender.rank)
     if not below or (ask.kind == "question" and not _demands(ask, said, chat)):
         return None
     return Order(ask, below, why, deadline, ask.end)
+
+
+def _after_condition(text: Text, ask: Ask) -> int:
+    """The word where what is asked begins after `agar teacher kal bhi na aaye to`, `if he is absent
+    tomorrow,`: the day of the condition is not its due."""
+    first = next((at for at in range(ask.start, ask.at) if text.words[at] in words("if")), None)
+    for at in range(first + 2, ask.at) if first is not None else ():
+        then = text.words[at] in words("then") and text.at(at + 1) not in words("verbs")
+        if then or re.search(r"[,،]", text.gaps[at]):
+            return at
+    return ask.start
 
 
 def _looks_up(said: Said, chat: Chat) -> bool:
@@ -151,38 +181,6 @@ def _answers(said: Said, chat: Chat) -> bool:
         for given in chat.to(said.sender, said.message.at))
 
 
-def late_demands(said: Said, chat: Chat, deadlines: tuple[Deadline, ...]) -> list[Ask]:
-    """Demands that only their deadline makes: `un ka abstract COB today`, `27th final`, and a list
-    of districts with a date."""
-    text = said.text
-    result = []
-    for number, sentence in enumerate(text.sentences):
-        start, end = characters(text, sentence.start, sentence.end)
-        due = pick(deadlines, start, end)
-        if not due or not due.due or sentence.question:
-            continue
-        here = [one for one in said.named if sentence.start <= one.start < sentence.end]
-        first = next((at for at in range(sentence.start, sentence.end)
-                      if text.found[at].start >= due.start), sentence.end)
-        wanted = set(text.words[max(sentence.start, first - 3):first]) & words("demands")
-        last = sum(word.start >= due.end for word in text.found[first:sentence.end])
-        spoken = [one for one in here if one.kind in ("post", "person") and one.start
-                  <= sentence.start + 1]
-        places = [one for one in here if one.kind == "place" and one.end <= first]
-        listed = len(places) > 1 and places[0].start == sentence.start
-        inside = set(text.words[sentence.start:sentence.end])
-        final = said.message.quote and inside & words("final") \
-            and sentence.end - sentence.start <= 9
-        if (wanted and last <= 2 and spoken) or listed or final:
-            to = tuple(spoken[:1])
-            if listed:
-                to = (Named("post", places[0].start, places[-1].end, "DEO", tuple(
-                    place for one in places for place in one.places)),)
-            result.append(Ask("demand", sentence.start, sentence.end, sentence.start, "", to,
-                              number))
-    return result
-
-
 def _shows_cause(text: Text, ask: Ask) -> bool:
     return has("bare_demands", text.words, ask.start, ask.end) >= 0 and ask.sentence > 0
 
@@ -202,6 +200,9 @@ def _to(ask: Ask, said: Said, chat: Chat, sender: Holder) -> tuple[tuple[str, ..
     near = _near(said, chat)
     people = [one for one in ask.to if one.kind == "people"]
     named = [one for one in ask.to if one.kind != "people"]
+    together = _together(ask, said, chat, sender)
+    if together:
+        return together, "named"
     if named:
         quoted = chat.quoted(said)
         schools = tuple(one.name for one in (*said.schools, *(quoted.schools if quoted else ())))
@@ -219,6 +220,20 @@ def _to(ask: Ask, said: Said, chat: Chat, sender: Holder) -> tuple[tuple[str, ..
     if named:
         return (), ""
     return unnamed(ask, said, chat)
+
+
+def _together(ask: Ask, said: Said, chat: Chat, sender: Holder) -> tuple[str, ...]:
+    """`تینوں شرکت یقینی بنائیں`, `both of you report`: as many posts as the message has named."""
+    text = said.text
+    count, at = next(((table("together")[text.words[at]], at) for at in range(ask.start, ask.at)
+                      if text.words[at] in table("together")), (0, 0))
+    named = [one for one in said.named if one.kind in ("post", "person") and one.end <= at
+             and not one.office]
+    clause = at - ask.start <= 4 or re.search(r"[,،:]", text.gaps[at])
+    if not count or text.at(at + 1) in words("possessive") or not clause:
+        return ()
+    found = titles(named, sender, chat.office, said.districts)
+    return found if len(found) == count else ()
 
 
 def _near(said: Said, chat: Chat) -> tuple[str, ...]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nlp.lexicon import words
+from nlp.lexicon import table, words
 from nlp.named import Named
 from nlp.office import Holder, class_area, divisions
 from nlp.sentences import Text
@@ -14,8 +14,9 @@ def in_text(text: Text, named: Iterable[Named], sender: Holder | None) -> tuple[
     districts, but not as the place of a Commissioner; `here` gives the sender's own."""
     result: list[str] = []
     for one in named:
-        if one.post == "Commissioner":
-            continue
+        if one.post == "Commissioner" or (one.marked and one.kind == "place") \
+                or _on_the_way(text, one):
+            continue  # `@Gulistan` is somebody
         if one.kind == "division" or (one.division and one.post):
             result += divisions()[one.division]
         elif one.kind == "place" or one.places:
@@ -24,6 +25,20 @@ def in_text(text: Text, named: Iterable[Named], sender: Holder | None) -> tuple[
     if any(place in districts for districts in divisions().values()) and _here(text):
         result.append(place)
     return tuple(dict.fromkeys(result))
+
+
+def _on_the_way(text: Text, one: Named) -> bool:
+    """`lives in Quetta`, `bring it to Quetta`: the capital as where somebody is or goes, which many
+    messages name that are about other districts."""
+    if one.kind != "place" or one.places != (table("capital"),):
+        return False
+    if text.at(one.start - 1) in words("toward"):
+        near = text.words[max(0, one.start - 8):one.start]
+    elif text.at(one.end) in words("toward_urdu"):
+        near = text.words[max(0, one.start - 6):one.end + 6]
+    else:
+        return False
+    return bool(set(near) & words("goings"))
 
 
 def _here(text: Text) -> bool:

@@ -2,6 +2,7 @@
 forms of their verbs."""
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -67,6 +68,14 @@ def imperatives() -> frozenset[str]:
 
 
 @cache
+def infinitives() -> frozenset[str]:
+    """`karna`, `bhejni`, `رکھنا`: what is to be done."""
+    roman = {stem + ending for stem in words("stems") for ending in ("na", "ni", "ne")}
+    urdu = {stem + ending for stem in words("stems_urdu") for ending in ("نا", "نی", "نے")}
+    return (frozenset(roman) | urdu | words("infinitives")) - words("not_infinitive")
+
+
+@cache
 def stems() -> frozenset[str]:
     """Verb stems that stand before `do`, `dein`, `lein`: bhej, kar, روک."""
     return words("stems") | words("stems_urdu")
@@ -76,6 +85,8 @@ def stems() -> frozenset[str]:
 def participles() -> dict[str, str]:
     """English participle → its verb: sent → send, deducted → deduct."""
     result = {verb + ("d" if verb.endswith("e") else "ed"): verb for verb in words("verbs")}
+    result |= {verb + verb[-1] + "ed": verb for verb in words("verbs")
+               if re.search(r"[^aeiou][aeiou][bdglmnprt]$", verb)}  # submitted, dropped
     result |= {verb[:-1] + "ied": verb for verb in words("verbs") if verb.endswith("y")}
     result |= {str(done).strip(): str(verb) for done, verb in table("participle_verbs").items()}
     return result

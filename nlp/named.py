@@ -79,6 +79,8 @@ class Names:
                 yield spelling, row["post"]
                 if spelling.isascii():
                     yield spelling + "s", row["post"] + "+"
+                    if spelling[-2:-1] == " ":  # `DOE(F)s`
+                        yield spelling + " s", row["post"] + "+"
                 else:
                     for ending in ("ز", "یز", "وں", "ان", "ات"):
                         yield spelling + ending, row["post"] + "+"
@@ -108,13 +110,25 @@ class Names:
             else:
                 named = self._person(at, found, text)
             if named:
-                if named.marked or (named.start and text[found[named.start].start - 1:][:1] in (
-                        "@", "⁨")):
+                first = found[named.start].start
+                if named.marked or (first and text[first - 1] in ("@", "⁨")):
                     named = replace(named, marked=True)
-                result.append(named)
-                taken = named.end
+                result += [named, *self._divisions_more(named, found, by_start)]
+                taken = result[-1].end
             at += 1
         return list(self._people(result, found))
+
+    def _divisions_more(self, named: Named, found: list[fold.Word],
+                        places: dict[int, Named]) -> Iterator[Named]:
+        """The further ones of `DEOs of Makran and Rakhshan divisions`."""
+        at = named.end
+        while named.division and named.everyone and at + 1 < len(found):
+            at += found[at].folded in words("connect") | words("regions")
+            place = places.get(at)
+            if not place or place.kind != "division":
+                return
+            yield replace(named, start=place.start, end=place.end, division=place.division)
+            at = place.end
 
     def _places(self, found: list[fold.Word], text: str) -> list[Named]:
         plain, doubtful = _place_phrases()
@@ -142,6 +156,8 @@ class Names:
             elif before in words("my_district") and first > 1:
                 first -= 1
         at, spots, spelled, division, office = end, [], [], "", False
+        if self._of_no_district(post):
+            places = {}
         gap = FAR
         while at < len(found):
             word = found[at].folded
@@ -154,8 +170,9 @@ class Names:
                 division, at = place.division, place.end
                 end = at
                 break
-            if place and place.kind == "place" and (not spots or everyone or several
-                                                    or found[at - 1].folded in words("connect")):
+            if place and place.kind == "place" and (
+                    not spots or everyone or several or found[at - 1].folded in words("connect")
+                    or between.strip() == "/" or _listed(found, place, places)):
                 if spots and found[at - 1].folded in words("connect") and at in posts:
                     break
                 spots.append(place.places[0])
@@ -171,19 +188,31 @@ class Names:
                 break
             at, gap = at + 1, gap - 1
         if post == "Head Teacher" and not spots:
-            end = self._school(end, found)
+            end = self._school(end, found, text)
         if not spots and not division and start:
-            first, spots, division = self._before(first, found, places, spots, division)
+            first, spots, division = self._before(first, found, text, places, spots, division)
         named = Named("post", first, end, post, tuple(spots), tuple(spelled), division,
                       (everyone and not spots) or (several and not spots), office=office)
         return self._with_person(named, found, text) if not everyone and not spots else named
 
-    def _school(self, at: int, found: list[fold.Word]) -> int:
-        """The end of `HM Apozai`, where a head of GBHS Apozai is known."""
+    def _of_no_district(self, post: str) -> bool:
+        """Whether a post is held for the whole province: the place that follows is another's."""
+        held = self.office.with_post(post)
+        return bool(held) and not any(
+            word in _small_places() for holder in held for word in holder.place.casefold().split())
+
+    def _school(self, at: int, found: list[fold.Word], text: str) -> int:
+        """The end of `HM Apozai`, where a head of GBHS Apozai is known, or of `HM GBPS Killi Shah`.
+        """
         if at < len(found) and len(found[at].folded) > 3 and any(
                 found[at].folded in fold.tokens(holder.place)
                 for holder in self.office.with_post("Head Teacher")):
             return at + 1
+        if at < len(found) and found[at].folded in cue("school_types"):
+            end = at + 1
+            while end < min(at + 4, len(found)) and text[found[end].start].isupper():
+                end += 1
+            return end
         return at
 
     def _lower_place(self, at: int, found: list[fold.Word], wanted: bool) -> Named | None:
@@ -192,11 +221,14 @@ class Names:
         district = _small_places().get(word)
         return Named("place", at, at + 1, places=(district,)) if wanted and district else None
 
-    def _before(self, first: int, found: list[fold.Word], places: dict[int, Named],
+    def _before(self, first: int, found: list[fold.Word], text: str, places: dict[int, Named],
                 spots: list[str], division: str) -> tuple[int, list[str], str]:
         """`رخشان ڈویژن کے تمام ڈپٹی کمشنرز`, `Makran ke DEOs`, `Zhob DEO`."""
         for place in places.values():
             gap = found[place.end:first]
+            if place.end <= first and re.search(
+                    r"[.\n!?؟۔]", text[found[place.end - 1].end:found[first].start]):
+                continue  # `… in Zhob. DC to verify`
             if place.end <= first and len(gap) <= 1 and all(
                     word.folded in ("ke", "k", "kay", "کے", "کی", "ki") for word in gap):
                 if place.kind == "division":
@@ -226,9 +258,17 @@ class Names:
             return self._skeletons.get(key, ()) if len(key) > 1 else ()
         return self.office.bearing(word)
 
+    def _nearly(self, at: int, found: list[fold.Word]) -> set[Holder]:
+        """Who bears a name that is spelled otherwise, where it is said politely: `Mr Sherbat`."""
+        polite = (at and found[at - 1].folded in words("before_name")) or (
+            at + 1 < len(found) and found[at + 1].folded in words("honor"))
+        word = found[at].folded
+        key = skeleton(word) if polite and is_name(word) else ""
+        return set(self._skeletons.get(key, ())) if len(key) > 2 else set()
+
     def _person(self, at: int, found: list[fold.Word], text: str) -> Named | None:
         """Somebody by name: one or more words of the name, with what is said to be polite."""
-        bearers = set(self._bearers(found[at].folded))
+        bearers = set(self._bearers(found[at].folded)) or self._nearly(at, found)
         if not bearers:
             return None
         end = at + 1
@@ -256,6 +296,13 @@ class Names:
                  and found[at + 1].folded in words("all_people") and not {at, at + 1} & covered
                  and not (found[at].folded == "both" and found[at + 1].folded == "teachers")]
         yield from sorted([*result, *extra], key=lambda named: named.start)
+
+
+def _listed(found: list[fold.Word], place: Named, places: dict[int, Named]) -> bool:
+    """Whether a place is followed by another in a list: `DEO Zhob, Musakhel and Sibi`."""
+    at = place.end
+    joined = at + 1 < len(found) and found[at].folded in words("connect")
+    return joined and at + 1 in places and places[at + 1].kind == "place"
 
 
 @cache

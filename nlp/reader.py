@@ -8,7 +8,7 @@ from archive import fold
 from nlp import compliance
 from nlp.calendar import OfficeCalendar
 from nlp.chat import Chat, Given
-from nlp.deadlines import read_all
+from nlp.deadlines import days_named, read_all
 from nlp.directives import directives
 from nlp.districts import in_text, of_titles
 from nlp.matter import matter_of
@@ -47,7 +47,8 @@ class Reader:
             self._edited(message.edit_of)
         deadlines = read_all(said.text.text, message.at, self._calendar)
         found = self._visit(said)
-        given = directives(said, self.chat, deadlines, found is not None)
+        given = directives(said, self.chat, deadlines, days_named(
+            said.text.text, message.at, self._calendar), found is not None)
         answer = compliance.answer(said, self.chat, given)
         about = said.districts
         if given:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from nlp.addressees import titles
 from nlp.asks import Ask
 from nlp.chat import Chat
-from nlp.lexicon import words
+from nlp.lexicon import has, words
 from nlp.office import Holder, divisions
 from nlp.said import Said
 
@@ -38,6 +38,9 @@ def unnamed(ask: Ask, said: Said, chat: Chat) -> tuple[tuple[str, ...], str]:
         given = chat.by_message(own.message.id)
         if given:
             return given[-1].directive.to, "the sender goes on"
+    alone = _only_one(ask, said, sender, chat) if quoted is None else ()
+    if alone:
+        return alone, "named"
     for other in chat.thread(said) if quoted is None else ():
         if said.message.at - other.message.at > TALK:
             break
@@ -45,6 +48,18 @@ def unnamed(ask: Ask, said: Said, chat: Chat) -> tuple[tuple[str, ...], str]:
         if found:
             return found, "the matter of the conversation"
     return (), ""
+
+
+def _only_one(ask: Ask, said: Said, sender: Holder, chat: Chat) -> tuple[str, ...]:
+    """The one post that the earlier sentences of a message name: `The report of DEO Musakhel is
+    not satisfactory. It be submitted again.`"""
+    named = [one for one in said.named if one.kind in ("post", "person")]
+    before = [one for one in named if one.end <= ask.start]
+    if len(named) != 1 or not before or before[0].office or set(said.text.words[
+            :ask.start]) & words("self_told"):
+        return ()
+    found = titles(before, sender, chat.office, said.districts)
+    return found if found and chat.office.rank(found[0]) > sender.rank else ()
 
 
 def _from_message(ask: Ask, said: Said, other: Said, sender: Holder,
@@ -56,7 +71,8 @@ def _from_message(ask: Ask, said: Said, other: Said, sender: Holder,
         return given[0].directive.to  # `Report awaited`, quoting the order
     below = reporter is not None and reporter.rank > sender.rank
     in_line = below and reporter is not None and reporter.post in LINE
-    told = _about_others(ask, said)
+    monitored = below and not in_line and bool(other.schools) and not _tells_more(ask, said)
+    told = _about_others(ask, said) or monitored
     report = bool(other.schools) and reporter is not None and (
         reporter.post not in ("DEO", "DOE(F)", "DOE(M)") and _counts(other))
     if below and reporter and (not told or (in_line and not report)):
@@ -70,6 +86,16 @@ def _from_message(ask: Ask, said: Said, other: Said, sender: Holder,
     if below and reporter:
         return (reporter.title,)
     return ()
+
+
+def _tells_more(ask: Ask, said: Said) -> bool:
+    """Whether an order wants to know more, or to be seen to again, from who reported."""
+    if ask.kind in ("question", "need", "demand") or ask.verb in words("report_verbs") | words(
+            "carry_verbs") | {"visit", "check", "recheck", "verify", "confirm", "go", "call"}:
+        return True
+    some = said.text.words[ask.start:ask.end]
+    return bool(set(some) & words("tell_more")) or has("report_urdu", some) >= 0 or has(
+        "steps_urdu", some) >= 0
 
 
 def _counts(other: Said) -> bool:
@@ -90,7 +116,8 @@ def _about_others(ask: Ask, said: Said) -> bool:
 def _named_in(other: Said, sender: Holder, chat: Chat) -> tuple[str, ...]:
     """Posts that a message names as those to act: `DC and DEO Kharan requested to …`."""
     groups = [one for sentence in other.text.sentences
-              if set(other.text.words[sentence.start:sentence.end]) & words("bound")
+              if set(other.text.words[sentence.start:sentence.end]) & (
+                  words("bound") | words("concerns"))
               for one in other.named if one.kind == "post" and not one.office
               and sentence.start <= one.start < sentence.end]
     if not groups:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from nlp.asks import Ask
+from nlp.asks import Ask, tells
 from nlp.deadlines import Deadline, pick
 from nlp.lexicon import has, words
 from nlp.said import Said
@@ -31,6 +31,10 @@ def joined(orders: list[Order], said: Said) -> list[Order]:
                 not last.ask.to or (last.ask.kind == "passive"
                                     and last.ask.sentence == order.ask.sentence)):
             result[-1] = replace(last, to=order.to, end=order.end)  # `…, Ambreen pl note`
+            continue
+        if last and last.to == order.to and order.ask.verb == "note" and not order.deadline and \
+                order.ask.end - order.ask.start <= 5:
+            result[-1] = replace(last, end=order.end)  # `This must stop. All DEOs to note.`
             continue
         if last and last.to == order.to and _one_task(last, order, said):
             keep = order if _leads(last, order, said) else last
@@ -70,6 +74,8 @@ def _leads(last: Order, order: Order, said: Said) -> bool:
 def _one_task(last: Order, order: Order, said: Said) -> bool:
     text, one, two = said.text, last.ask, order.ask
     inside = text.words[two.start:two.end]
+    if one.kind == "question" and two.verb in words("still_waited"):
+        return True  # `… کیا کارروائی ہوئی؟ جواب کا انتظار ہے`
     if one.kind == "question":
         first = text.words[one.start:one.end]
         if two.kind == "do" and _reports(text, two) and len(inside) <= 12:
@@ -77,12 +83,12 @@ def _one_task(last: Order, order: Order, said: Said) -> bool:
         if two.kind == "question":
             return not set(first) & words("wh") or (len(inside) <= 4 and len(first) <= 4)
         counted = bool({"many", "kitne", "kitni", "کتنے", "کتنی"} & set(first)) and bool(
-            set(inside) & {"list", "lists", "names", "details", "fehrist", "فہرست", "نام"})
+            set(inside) & words("counted"))
         return counted or (bool(set(first) & words("which")) and len(first) <= 4) or (
             two.kind == "need" and "about" in first)
     if two.kind == "question":
         return one.kind == "need" and len(inside) <= 5
-    if one.kind == "need" and two.kind in ("do", "demand") and not (
+    if one.kind == "need" and two.kind in ("do", "passive", "demand") and not (
             last.deadline and last.deadline.due):
         return True
     if one.sentence != two.sentence:
@@ -94,6 +100,12 @@ def _one_task(last: Order, order: Order, said: Said) -> bool:
         return True
     if not timed[0] and two.verb in words("carry_verbs") and set(inside[:6]) & words("thereof"):
         return True  # `call both and submit their reply`
+    if two.verb in ("comply", "oblige") and one.verb == "note":
+        return True
+    if timed[0] and not timed[1] and has("going_there", text.words, one.start, two.start + 1) >= 0:
+        return True  # `kal wahan jao aur bayan lo`
+    if not timed[0] and _sends_it(text, order):
+        return True
     if timed[0] or (two.negated != one.negated and one.kind != "do"):
         return False
     if one.verb in ("inform", "let", "ensure", "note") and two.kind == "passive" \
@@ -111,6 +123,18 @@ def _refines(text: Text, last: Order, order: Order) -> bool:
     return has("refinements", text.words, two.start, two.end) >= 0 or has(
         "manner", text.words, last.ask.start, last.ask.end) >= 0 or (
         inside[-1:] in (["ho"], ["hon"], ["ہو"], ["ہوں"]))
+
+
+def _sends_it(text: Text, order: Order) -> bool:
+    """`list banayein, 12 May tak bhejein`, `prepare a plan and submit by Friday`: nothing else is
+    to be sent than what the part before makes."""
+    ask, due = order.ask, order.deadline
+    sends = ask.verb in words("carry_verbs") | words("sending")
+    rest = [text.words[at] for at in range(ask.start, ask.end) if not (
+        due and due.start <= text.found[at].start < due.end)]
+    light = words("lead") | words("connect") | words("polite") | words("sending") | words(
+        "carry_verbs") | words("on_time")
+    return sends and all(word in light for word in rest)
 
 
 def _reports(text: Text, ask: Ask) -> bool:
@@ -141,7 +165,7 @@ def _at_the_same(order: Order, said: Said) -> bool:
     """`Dir Schools u also come with record`: to what was called just before."""
     inside = said.text.words[order.ask.start:order.ask.end]
     return bool({"also", "bhi", "بھی"} & set(inside)) and bool(
-        {"come", "attend", "join", "aayein", "آییں", "ayen"} & set(inside))
+        {"come", "attend", "join", "aayein", "اییں", "ayen"} & set(inside))
 
 
 def with_later_deadlines(orders: list[Order], said: Said,
@@ -155,13 +179,31 @@ def with_later_deadlines(orders: list[Order], said: Said,
                 and order.ask.end < following:
             start, end = characters(text, order.ask.end, following)
             late = pick(deadlines, start, end)
-            if late and late.due and following - order.ask.end <= 10:
+            if late and late.due and following - order.ask.end <= 10 and not tells(
+                    text, following):
                 order = replace(order, deadline=late)
-        if order.deadline is None and order.ask.verb in ("comply", "note"):
+        if order.deadline is None and (order.ask.verb in ("comply", "note") or (
+                order.ask.verb in ("ensure", "enforce") and order.ask.end - order.ask.start <= 5)):
             earlier = pick(deadlines, 0, characters(text, order.ask.start, order.ask.end)[0])
             order = replace(order, deadline=earlier)  # `The last date is 15 May. DEOs to comply.`
         result.append(order)
     return result
+
+
+def on_the_day(order: Order, text: Text, days: tuple[Deadline, ...]) -> Order:
+    """An order to attend, with the day of what is to be attended: `A meeting will be held on 6th
+    Nov at 11:30. All DEOs to attend.`"""
+    if order.deadline and order.deadline.due:
+        return order
+    inside = set(text.words[order.ask.start:order.ask.end])
+    deputes = inside & words("events") and inside & words("deputing")
+    bound = (order.ask.kind == "need" and "attendance" in inside) or has(
+        "attend_surely", text.words, order.ask.start, order.ask.end) >= 0
+    if not (inside & words("attending") or deputes or bound):
+        return order
+    until = characters(text, order.ask.start, order.ask.end)[1]
+    before = [one for one in days if one.end <= until]
+    return replace(order, deadline=before[-1]) if before else order
 
 
 def characters(text: Text, start: int, end: int) -> tuple[int, int]:

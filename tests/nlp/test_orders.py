@@ -127,3 +127,29 @@ def test_nothing_raises(text: str, kind: str) -> None:
     one = reader()
     one.read(said(1, "director", text, kind))
     one.read(said(2, "deo", text, kind, quote=1))
+
+
+def test_districts_are_what_a_message_is_about() -> None:
+    for text, wanted in (
+            ("سریاب کے گرلز سکولوں میں گیس نہیں", ("Quetta",)),
+            ("سنجاوی کے پانچ سکولوں میں اساتذہ نہیں پہنچ سکے", ("Ziarat",)),
+            ("پانچ رکنی کمیٹی بنا دی گئی", ()),
+            ("Madam is absent, elders say she lives in Quetta", ()),
+            ("Statement Quetta mein by hand jama kar di", ()),
+            ("12 schools in Quetta are closed", ("Quetta",)),
+            ("@Gulistan DEO Sherani explain the position", ("Sherani",))):
+        assert read("secretary", text).districts == wanted, text
+
+
+def test_all_of_the_division_are_the_commissioners() -> None:
+    found, = read("secretary", "Meeting on 6th May at 11:30 am. Commissioner Zhob, DC Zhob and all "
+                  "DEOs of the division to attend in person").directives
+    assert found.to == ("Commissioner Zhob Division", "DC Zhob", "All DEOs Zhob Division")
+    assert found.due == "2026-05-06T11:30"
+
+
+def test_as_many_as_were_named_are_told() -> None:
+    found, = read("secretary", "ڈائریکٹر سکولز اور ڈی سی ژوب ممبر ہیں۔ پہلی میٹنگ بدھ 11 "
+                  "بجے میرے دفتر میں، دونوں شرکت یقینی بنائیں").directives
+    assert found.to == ("Director (Schools) Balochistan", "DC Zhob")
+    assert found.due == "2026-05-06T11:00"
