@@ -38,6 +38,13 @@ log = logging.getLogger("daftar.archive")
 T = TypeVar("T")
 Row = Any  # sqlite3.Row or asyncpg.Record: row["column"]
 Unit = Generator[tuple[str, Sequence[Any]], list[Row], T]
+
+
+class Many(list[Sequence[Any]]):
+    """The arguments of one statement that is run once for each of them, and gives no rows: a unit
+    yields (sql, Many(…)) where thousands of rows are written."""
+
+
 _Waiting = tuple[Unit[Any], asyncio.Future[Any]]
 
 BATCH = 256  # units a commit, at most
@@ -296,7 +303,8 @@ class _SQLite(_Base):
         try:
             sql, args = next(unit)
             while True:
-                sql, args = unit.send(connection.execute(sql, args).fetchall())
+                run = connection.executemany if isinstance(args, Many) else connection.execute
+                sql, args = unit.send(run(sql, args).fetchall())
         except StopIteration as stop:
             connection.execute("RELEASE unit")
             return True, stop.value
@@ -391,7 +399,11 @@ class _Postgres(_Base):
                 try:
                     sql, args = next(unit)
                     while True:
-                        rows = await connection.fetch(self._sql(sql), *args)
+                        rows: list[Row] = []
+                        if isinstance(args, Many):
+                            await connection.executemany(self._sql(sql), args)
+                        else:
+                            rows = await connection.fetch(self._sql(sql), *args)
                         sql, args = unit.send(rows)
                 except StopIteration as stop:
                     return True, stop.value

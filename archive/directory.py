@@ -127,6 +127,7 @@ def merge(kept: int, other: int) -> Unit[None]:
         (kept, other),
     )
     yield "DELETE FROM receipt WHERE person_id = ?", (other,)
+    yield "UPDATE import_name SET person_id = ? WHERE person_id = ?", (kept, other)
     yield from postings.move(kept, other)
     yield "DELETE FROM person_name WHERE person_id = ?", (other,)
     yield "DELETE FROM person WHERE id = ?", (other,)
@@ -295,6 +296,7 @@ async def joined(db: Database, chat_id: int) -> set[int]:
 # Groups
 
 _CHAT = "id, jid, name, topic, room_id, avatar"
+PAST = "past"  # server of the address of a room that holds an older part of a group's record
 
 
 def ensure_chat(jid: str, name: str, topic: str, at: int) -> Unit[Chat]:
@@ -334,7 +336,8 @@ def set_chat_avatar(chat_id: int, sha256: str | None) -> Unit[None]:
 
 async def chats(db: Database) -> list[Chat]:
     """Every chat by name."""
-    rows = await db.read(f"SELECT {_CHAT} FROM chat ORDER BY name, id")
+    rows = await db.read(
+        f"SELECT {_CHAT} FROM chat WHERE jid NOT LIKE '%@{PAST}' ORDER BY name, id")
     return [Chat(**dict(row)) for row in rows]
 
 

@@ -16,6 +16,7 @@ is always the text as written. It folds letters and joins, never spelling:
 """
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 import unicodedata
@@ -77,6 +78,7 @@ def _ranges(codes: list[int]) -> str:
 _TABLE, _INNER = _tables()
 _WORD = re.compile(rf"(?:[^\W_]|[{_INNER}])+")
 _LETTER = re.compile(r"[^\W_]")
+_ASCII_WORD = re.compile(r"[a-z0-9]+")
 _ARABIC = re.compile(r"[\u0620-\u064a\u066e-\u06d3\u06fa-\u06ff\u0750-\u077f]")
 _PLAIN_HEH = re.compile("(?<![بپتٹجچدڈڑکگ])ھ")
 _BOUND = re.compile(
@@ -95,6 +97,8 @@ def _fold_letters(text: str) -> str:
     text = unicodedata.normalize("NFKD", text).translate(_TABLE).casefold()
     return unicodedata.normalize("NFC", _PLAIN_HEH.sub("ہ", text))
 
+
+_fold_word = functools.lru_cache(1 << 14)(_fold_letters)  # the words of a chat are few
 
 class Word(NamedTuple):
     """A word of a text: its folded form, and where it stands in the text as written."""
@@ -132,7 +136,7 @@ def _only_prefixes(folded: str) -> bool:
 
 def _plain_words(text: str) -> Iterator[Word]:
     for match in _WORD.finditer(text):
-        folded = _fold_letters(match[0])
+        folded = _fold_word(match[0])
         if folded.isalnum():
             yield Word(folded, match.start(), match.end())
             continue
@@ -149,6 +153,9 @@ def tokens(text: str) -> list[str]:
 def terms(text: str) -> list[str]:
     """What a text is found by: its distinct words, and every two neighbours in Arabic script as
     one word too, since the space between them is often left out (کردیا, کر دیا)."""
+    if text.isascii():  # the same, in a tenth of the time
+        return list(dict.fromkeys(
+            word[:TERM_LENGTH] for word in _ASCII_WORD.findall(text.lower())))
     found = tokens(text)
     return list(dict.fromkeys([*found, *(pair for pair in _pairs(found) if pair)]))
 

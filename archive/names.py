@@ -9,8 +9,9 @@ from archive.db import Database, Unit
 # How exactly a name's last_seen is kept: a message a minute need not write a row a minute.
 SEEN_PRECISION_MS = 3_600_000
 
-# The best first; `office`: as the directory of posts calls them.
-NAME_KINDS = ("office", "contact", "matrix", "push", "business")
+# The best first; `office`: as the directory of posts calls them; `export`: as whoever made a chat
+# export calls them, which may be a nickname.
+NAME_KINDS = ("office", "contact", "matrix", "push", "business", "export")
 
 
 @dataclass(frozen=True)

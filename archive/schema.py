@@ -572,8 +572,37 @@ SCHOOLS = [
     "CREATE INDEX notification_newest ON notification (record_id) WHERE newest = 1",
 ]
 
+# Chat exports that were taken in. state: new (uploaded, not looked at), asked (looked at; a person
+# is to say yes), ready (said yes), running, done, refused. settings, found, report: JSON
+# (archive.imports). text: the export's text in the media store.
+IMPORTS = [
+    """CREATE TABLE import_run (
+        id {serial},
+        chat_id BIGINT REFERENCES chat(id),
+        file_name TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        size BIGINT NOT NULL,
+        state TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        actor_name TEXT NOT NULL,
+        settings TEXT NOT NULL DEFAULT '{}',
+        found TEXT,
+        report TEXT,
+        started_at BIGINT NOT NULL,
+        changed_at BIGINT NOT NULL)""",
+    "CREATE INDEX import_run_chat ON import_run (chat_id, id)",
+    "CREATE INDEX import_run_open ON import_run (state) WHERE state <> 'done'",
+    # Whom a name in a group's exports means: asked once, remembered.
+    """CREATE TABLE import_name (
+        chat_id BIGINT NOT NULL REFERENCES chat(id),
+        name TEXT NOT NULL,
+        person_id BIGINT NOT NULL REFERENCES person(id),
+        PRIMARY KEY (chat_id, name))""",
+    "CREATE INDEX import_name_person ON import_name (person_id)",
+]
+
 MIGRATIONS: list[list[str | PerDialect]] = [
-    FIRST, SENT, RECEIPTS, DESK, PLACED, DIRECTORY, ORDERS, SCHOOLS]
+    FIRST, SENT, RECEIPTS, DESK, PLACED, DIRECTORY, ORDERS, SCHOOLS, IMPORTS]
 
 
 def statements(version: int, dialect: str) -> list[str]:

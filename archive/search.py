@@ -18,16 +18,23 @@ from archive.model import Record, SearchHit
 # words: 100,000 characters in two bytes each, their joined neighbours added, stay below 0.7 MB.
 INDEXED_CHARACTERS = 100_000
 
+INSERT = "INSERT INTO record_text (rowid, text) VALUES (?, ?)"  # record id, `terms`
+_INSERT_EDIT = "INSERT INTO edit_text (rowid, text) VALUES (?, ?)"
+
 _SCAN = 200  # rows looked at per step when phrases must be checked in the text
 
 
 def index(record_id: int, text: str, *, edit: bool = False) -> Unit[None]:
     """Make a record findable by the words of a text; once per record. An edit's words lead to the
     message that it edits. A text without words costs nothing."""
-    terms = fold.terms(text[:INDEXED_CHARACTERS])
-    if terms:
-        table = "edit_text" if edit else "record_text"
-        yield f"INSERT INTO {table} (rowid, text) VALUES (?, ?)", (record_id, " ".join(terms))
+    found = terms(text)
+    if found:
+        yield _INSERT_EDIT if edit else INSERT, (record_id, found)
+
+
+def terms(text: str, media_name: str | None = None) -> str:
+    """What a record with that text and file is found by, as the index holds it."""
+    return " ".join(fold.terms(searched_text(text, media_name)[:INDEXED_CHARACTERS]))
 
 
 async def find(

@@ -12,10 +12,12 @@ from archive.rows import marks
 
 KINDS = ("text", "image", "video", "document", "edit", "deletion")  # that a register may heed
 
+INSERT = "INSERT INTO unread_record (record_id) VALUES (?) ON CONFLICT DO NOTHING"
+
 
 def put(record_id: int) -> Unit[None]:
     """A record is to be read (again)."""
-    yield ("INSERT INTO unread_record (record_id) VALUES (?) ON CONFLICT DO NOTHING", (record_id,))
+    yield INSERT, (record_id,)
 
 
 def put_all() -> Unit[None]:

@@ -11,6 +11,7 @@ from archive.db import Database, open_database
 from archive.sent import DEPARTMENT
 from bridge.accounts import Account, Accounts
 from bridge.admin import Admin
+from bridge.imports.jobs import Jobs
 from bridge.inward.inbound import Inbound
 from bridge.inward.inbox import Inbox
 from bridge.inward.signs import Signs
@@ -88,6 +89,7 @@ class Bridge:
         self.link.on_sign = self.signs.hear
         self.presence = Presence(config, database, self.homeserver, self.link)
         self.homeserver.on_ephemeral = self.presence.hear
+        self.jobs = Jobs(config, database, self._wake)
         self.catchup = Catchup(database, self.homeserver, self.outbox.store)
         self._catching_up: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -175,7 +177,8 @@ class Bridge:
         self._watching = asyncio.create_task(self.status.watch())
         self._passing = [asyncio.create_task(self.homeserver.call_again()),
                          asyncio.create_task(self.signs.run()),
-                         asyncio.create_task(self.presence.run())]
+                         asyncio.create_task(self.presence.run()),
+                         asyncio.create_task(self.jobs.run())]
         await self.own.start()
         await self.link.start()
 

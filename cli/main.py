@@ -29,6 +29,7 @@ COMMANDS: dict[str, Command] = {
     "status": Command("cli.status", "how much waits to be carried, and what is stuck"),
     "directives": Command("cli.directives", "the compliance report, as a table, XLSX or PDF"),
     "directory": Command("cli.directory", "posts and who holds them: take a file in, give one out"),
+    "import": Command("cli.imports", "take chat exports into the record"),
     "search": Command("cli.search", "search the record"),
     "schools": Command("cli.schools", "the list of schools: take a file in, give one out"),
     "eval": Command("cli.eval", "how well messages are read, on a folder of labelled chats"),

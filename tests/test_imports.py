@@ -32,6 +32,7 @@ FOLDERS: dict[str, set[str]] = {
                 "bridge.worker"},
     "link": {"bridge.steps"},
     "exports": set(),
+    "imports": {"bridge.exports"},
 }
 FREE = ("config", "waproto")  # imported by anybody; import nothing of ours
 

@@ -31,12 +31,13 @@ class Export:
 
     def text(self) -> io.TextIOBase:
         """Its text, from the beginning; lines end as they do in the file. Raises ExportError."""
-        raw: io.BufferedIOBase
+        return io.TextIOWrapper(self.raw(), encoding="utf-8-sig", newline="")
+
+    def raw(self) -> io.BufferedIOBase:
+        """The bytes of its text."""
         if not self.member:
-            raw = self.path.open("rb")
-        else:
-            raw = io.BufferedReader(_Member(self.path, self.member), 1 << 16)
-        return io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+            return self.path.open("rb")
+        return io.BufferedReader(_Member(self.path, self.member), 1 << 16)
 
     def title(self) -> str:
         """The chat's name, as far as the file's name tells it; "" when it does not."""

@@ -119,6 +119,8 @@ class Inbound:
                     state.chat = await directory.chat(self._db, state.chat.id)
                     await self._rooms.sync(state.chat, json.loads(row.payload or "{}"))
                     await self._db.write(queue.done(row.id))
+                case "past":
+                    await self._close_past(state, row)
                 case other:
                     raise GiveUp(f"no such task: {other}")
         except HomeserverError as error:
@@ -138,14 +140,24 @@ class Inbound:
             state.room = await self._rooms.ensure(state.chat)
             state.chat = await directory.chat(self._db, state.chat.id)
 
+    async def _close_past(self, state: _Lane, row: QueueRow) -> None:
+        """A room of a group's past is full."""
+        live = await directory.chat(self._db, json.loads(row.payload or "{}")["of"])
+        await self.flush(row.lane)
+        await self._rooms.close_past(state.chat, live)
+        await self._db.write(queue.done(row.id))
+
     async def _record(self, state: _Lane, row: QueueRow) -> None:
         record = state.records.get(row.record_id)
         if record is None:
             raise GiveUp(f"record {row.record_id} is not in the archive")
         sender, ghost = await self._sender(state, record)
         reached("in4-prepared")
-        placed = await self._placing.choose(record)
-        if placed and placed.root_id is not None:
+        placed = None
+        if row.payload and (root := json.loads(row.payload).get("under")) is not None:
+            record = replace(record, root_id=root)
+        elif (placed := await self._placing.choose(record, state.chat.id)) and \
+                placed.root_id is not None:
             record = replace(record, root_id=placed.root_id)
         first = AGAIN if row.task == "again" else 0
         if first:
@@ -202,7 +214,7 @@ class Inbound:
         if person is None:  # merged with another person since the record was read
             fresh = await messages.get(self._db, record.id)
             person = await directory.person(self._db, fresh.sender_id)
-        if not (person.pn or person.lid):
+        if not (person.pn or person.lid) and (record.origin != "import" or person.mxid):
             return person.id, None
         if puppet := self._accounts.puppet(person):
             await self._ghosts.step_aside(state.chat, state.room, puppet)
@@ -279,6 +291,8 @@ class Inbound:
         if record.media_mime is None and record.kind not in ("image", "video", "audio", "document",
                                                              "sticker"):
             return None, ""
+        if record.origin == "import" and record.media is None:
+            return None, "the chat export does not hold it"
         if self._policy.view_once == "notice" and record.detail and \
                 json.loads(record.detail).get("view_once"):
             return None, "to be seen once; it is not kept"

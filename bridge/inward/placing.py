@@ -94,9 +94,10 @@ class Placing:
                 talk.threads.know(str(person.id), known)
                 talk.names[person.id] = known
 
-    async def choose(self, record: Record) -> Placement | None:
-        """Where a message goes; None when nothing was decided (all is as the archive has it)."""
-        talk = self._talks.get(record.chat_id) if self._sure else None
+    async def choose(self, record: Record, chat_id: int) -> Placement | None:
+        """Where a message goes, in the room of that chat; None when nothing was decided (all is as
+        the archive has it)."""
+        talk = self._talks.get(chat_id) if self._sure else None
         if talk is None or record.kind not in MESSAGE_KINDS:
             return None
         found = talk.threads.place(_message(record, await self._mentioned(record)),

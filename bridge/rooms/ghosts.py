@@ -45,7 +45,9 @@ class Ghosts:
         if known and known[1] == wanted:
             return known[0]
         mxid = (known[0] if known else person.ghost) or self._config.user_id(
-            ids.make_ghost_localpart(self._config.bridge.ghost_prefix, person.pn, person.lid))
+            ids.make_ghost_localpart(self._config.bridge.ghost_prefix, person.pn, person.lid)
+            if person.pn or person.lid  # of others a chat export tells the name alone
+            else f"{self._config.bridge.ghost_prefix}named_{person.id}")
         profile = await directory.ghost_profile(self._db, person.id)
         if profile is None:
             await self._homeserver.register(mxid)
@@ -65,6 +67,8 @@ class Ghosts:
 
     async def _avatar(self, person: Person) -> str | None:
         """The person's profile picture as an mxc: URI; a missing one is nothing to report."""
+        if not (person.pn or person.lid):
+            return None
         try:
             return await self._picture(person)
         except LinkError as error:

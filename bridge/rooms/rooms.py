@@ -28,12 +28,15 @@ TOPIC = ("WhatsApp group. What you write here goes to the group under your name.
 DIRECT = ("WhatsApp direct chat with {who}. What you write here goes to this person alone, under "
           "your name. Commands, the bot's notices and everything in a thread under a case card "
           "stay here.")
+PAST_TOPIC = ("What was said in this WhatsApp group before its mirror began, from chat exports, "
+              "with the dates of that time. Nothing can be written here.")
 NAME_LIMIT = 255
 DAY_MS = 86_400_000
 ADMIN = 50  # power in the room of the ghosts of the group's admins
 RAISE = 90  # power from which somebody may give power: the bridge's admins have it
 _GUARDED = ("m.room.history_visibility", "m.room.tombstone", "m.room.server_acl",
             "m.room.encryption")  # for the bridge alone, as Synapse has it by itself
+PREDECESSOR = "org.matrix.msc3946.room_predecessor"
 ADMIN_CHAT = "WhatsApp bridge"  # name of the admins' chats
 _CHAT = "admin_room "  # + mxid: the setting with somebody's chat
 
@@ -61,6 +64,11 @@ class Rooms:
         bot = self._config.user_id(self._config.bot.user)
         return list(dict.fromkeys([*bridge.admins, *bridge.staff, bot]))
 
+    @property
+    def readers(self) -> list[str]:
+        """Who is invited to a room of the past: no bot, for there is nothing to do in it."""
+        return [mxid for mxid in self.people if mxid != self._config.user_id(self._config.bot.user)]
+
     def _power(self, events_default: int = 0) -> dict[str, object]:
         users = {self._homeserver.bot_id: 100,
                  self._config.user_id(self._config.bot.user): 50,
@@ -81,7 +89,7 @@ class Rooms:
             chat.jid.partition("@")[0]
         room = await self._homeserver.create_room(alias, {
             "name": name, "topic": room_topic(chat), "preset": "private_chat",
-            "visibility": "private", "invite": self.people,
+            "visibility": "private", "invite": self.people if not is_past(chat) else self.readers,
             "power_level_content_override": self._power(),
             "initial_state": [
                 {"type": "m.space.parent", "state_key": space,
@@ -98,6 +106,22 @@ class Rooms:
                                 "power": [False, {}]})
         log.info("group %s (%s) is room %s", chat.name, chat.jid, room)
         return room
+
+    async def close_past(self, chat: Chat, live: Chat | None) -> None:
+        """A room of a group's past is full: nobody writes in it any more; it leads to the group's
+        room (m.room.tombstone), and that to it (MSC3946). Raises HomeserverError."""
+        room = await self.ensure(chat)
+        await self._homeserver.set_state(room, "m.room.power_levels", self._power(100))
+        if live is None or live.room_id is None:
+            return
+        await self._homeserver.set_state(room, "m.room.tombstone", {
+            "body": "The conversation goes on in the group's own room.",
+            "replacement_room": live.room_id})
+        await self._homeserver.set_state(live.room_id, PREDECESSOR, {"predecessor_room_id": room})
+        link = f"https://matrix.to/#/{room}?via={self._homeserver.domain}"
+        words = f"What was said before this room began is in “{chat.name}”: {link}"
+        await self._db.write(queue.put(
+            f"in:{live.id}", f"past:{room}", "notice", payload=json.dumps({"text": words})))
 
     async def encrypt(self) -> None:
         """Encrypt the rooms that bridge.encrypted names by now; with new keys, learn first which
@@ -307,8 +331,15 @@ def room_name(chat: Chat) -> str:
     return (chat.name or chat.jid.partition("@")[0])[:NAME_LIMIT]
 
 
+def is_past(chat: Chat) -> bool:
+    """Whether a room holds an older part of a group's record (bridge/imports/past.py)."""
+    return chat.jid.endswith(f"@{directory.PAST}")
+
+
 def room_topic(chat: Chat) -> str:
     """A room's topic: how the room behaves, then the group's own description."""
+    if is_past(chat):
+        return PAST_TOPIC
     if described.is_direct(chat.jid):
         return DIRECT.format(who=chat.topic[:2000] or chat.name)
     return f"{TOPIC}\n\n{chat.topic[:2000]}" if chat.topic else TOPIC

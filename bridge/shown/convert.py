@@ -39,6 +39,13 @@ _FIELD_WORDS = {
     "a channel invitation", "requestPhoneNumberMessage": "a request for a phone number",
     "sendPaymentMessage": "a payment", "requestPaymentMessage": "a request for payment",
 }
+EXPORTED = {
+    "omittedMedia": "Sent a picture, video, voice message or file. The chat was exported without "
+                    "media.",
+    "deletedMessage": "This message was deleted before the chat was exported.",
+    "waitingMessage": "This message had not reached the phone from which the chat was exported.",
+    "viewOnceMessage": "Sent a picture or video to be seen once; an export does not hold it.",
+    "liveLocation": "Shared a live location."}
 _FORWARDED = {"once": "Forwarded", "often": "Forwarded many times"}
 _WAVEFORM = 1024 / 100  # WhatsApp's loudness goes to 100, MSC1767's to 1024
 POLL_START, POLL_RESPONSE = "org.matrix.msc3381.poll.start", "org.matrix.msc3381.poll.response"
@@ -88,7 +95,7 @@ def to_matrix(record: Record, media: File | None, media_error: str = "", zone: t
                **(_preview(detail) if record.kind == "text" else {})}
     if _size(content) > FULL_LIMIT:  # rather without what stands beside the words
         content = dict(first.content)
-    if detail.get("history"):
+    if detail.get("history") or record.origin == "import":
         content["org.daftar.history"] = True
     return [replace(first, content=content), *rest]
 
@@ -113,7 +120,7 @@ def _parts(record: Record, detail: dict[str, Any], media: File | None, media_err
         case "notice":
             return notice_parts(record.text)
         case _:
-            return [Part({"msgtype": "m.notice", "body": unsupported_text(detail)})]
+            return notice_parts("\n".join(filter(None, [unsupported_text(detail), record.text])))
 
 
 def _forwarded(content: dict[str, Any], detail: dict[str, Any]) -> dict[str, Any]:
@@ -215,8 +222,11 @@ def gap_text(detail: dict[str, Any], zone: tzinfo) -> str:
 
 
 def unsupported_text(detail: dict[str, Any]) -> str:
-    """What the room says of a message whose kind is not shown yet."""
+    """What the room says of a message whose kind is not shown yet, or of which a chat export has
+    only that it was there."""
     field = str(detail.get("field", "a message"))
+    if field in EXPORTED:
+        return EXPORTED[field]
     return (f"Sent {_FIELD_WORDS.get(field, f'something this bridge does not show yet ({field})')}."
             " It is kept in the record; open WhatsApp to see it.")
 

@@ -1,0 +1,27 @@
+"""Which group an export is of."""
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+
+from archive import directory, fold
+from archive.db import Unit
+from archive.model import Chat
+
+SERVER = "import"  # of the address of a group that is known from exports alone
+
+
+def of_title(chats: Sequence[Chat], title: str) -> Chat | None:
+    """The only group that is called so."""
+    wanted = fold.tokens(title)
+    found = [chat for chat in chats if wanted and fold.tokens(chat.name) == wanted]
+    return found[0] if len(found) == 1 else None
+
+
+def make(name: str) -> Unit[Chat]:
+    """A group that is not mirrored, so that it has no address on WhatsApp: it gets one of its own,
+    which its name tells."""
+    digest = hashlib.blake2b(" ".join(fold.tokens(name)).encode(), digest_size=8).hexdigest()
+    return (yield from directory.ensure_chat(
+        f"{digest}@{SERVER}", name, "", int(time.time() * 1000)))

@@ -1,0 +1,287 @@
+"""Whom the names in an export mean. They belong to the address book of whoever exported it: one
+phone's "Ghulam DEO" is another's "+92 300 …".
+
+The first of these that tells counts: a number that stands as the name; what a person says
+(people.yaml); what was found for this group before; messages that the record holds already from
+somebody, which the file has under the name; one person of the directory who is called exactly so.
+Who is not found is a person of whom only the name is known, until one of these tells more.
+"""
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from archive import directory, imports
+from archive.db import Database, Unit
+from archive.imports import Known
+from archive.model import Sender
+from bridge.exports.reader import ExportError
+from bridge.imports.lines import Who
+
+_NUMBER = re.compile(r"(?:~\s*)?\+[\d\s().\-\u2011]{6,24}")
+_TOLD_NUMBER = re.compile(r"\+?[\d\s().\-]{7,24}")
+_MXID = re.compile(r"@[^:\s]+:\S+")
+# Overlap: equal texts in so many different minutes, of so many characters together, and such a part
+# of all that points anywhere.
+_MINUTES, _CHARACTERS, _PART = 3, 20, 0.8
+HOW = {
+    "number": "the number stands in the file", "told": "as you said",
+    "remembered": "as before in this group", "overlap": "said the same at the same time",
+    "directory": "the only one of that name", "unknown": "not found"}
+
+
+@dataclass(frozen=True)
+class Meant:
+    """Whom a name means. `how`: a key of HOW; `person`: None for somebody new; `sender`: the
+    address that is known; `also`: a person who turns out to be the same; `always`: the name means
+    that person in other files of the group, too."""
+
+    name: str
+    how: str
+    person: Known | None = None
+    sender: Sender | None = None
+    also: int | None = None
+    always: bool = True
+
+    @property
+    def sure(self) -> bool:
+        """Whether more than a name is known of them."""
+        return self.sender is not None or (self.person is not None and not self.person.named)
+
+    def as_json(self) -> dict[str, Any]:
+        """For the report."""
+        return {"name": self.name, "how": self.how, "because": HOW[self.how],
+                "person": self.person.name if self.person else "",
+                "number": f"+{self.sender.pn}" if self.sender and self.sender.pn else ""}
+
+
+class Evidence:
+    """Who said what a name said, at the same minute: counted over a file."""
+
+    def __init__(self) -> None:
+        self._votes: dict[str, Counter[int]] = defaultdict(Counter)
+        self._characters: dict[tuple[str, int], int] = defaultdict(int)
+        self._minute: dict[tuple[str, int], int] = {}
+
+    def add(self, spoken: Mapping[tuple[int, str], list[str]],
+            held: Sequence[tuple[int, int | None, str]], doubtful: set[str]) -> None:
+        """`spoken`: (minute, words) → names; `held`: (minute, person, words) of the record. Only
+        what one alone said on both sides tells anything."""
+        by_key: dict[tuple[int, str], list[int]] = defaultdict(list)
+        for minute, person, words in held:
+            if person is not None and words:
+                by_key[minute, words].append(person)
+        for key, persons in by_key.items():
+            names = spoken.get(key, ())
+            if len(persons) == 1 and len(names) == 1 and names[0] in doubtful:
+                pair = names[0], persons[0]
+                if self._minute.get(pair) != key[0]:
+                    self._minute[pair] = key[0]
+                    self._votes[pair[0]][pair[1]] += 1
+                self._characters[pair] += len(key[1])
+
+    def of(self, name: str) -> int | None:
+        """The person that all points to; None when it is not enough."""
+        votes = self._votes.get(name)
+        if not votes:
+            return None
+        (person, count), = votes.most_common(1)
+        enough = count >= _MINUTES and self._characters[name, person] >= _CHARACTERS
+        return person if enough and count >= votes.total() * _PART else None
+
+
+async def decide(db: Database, messages: Mapping[str, int], remembered: Mapping[str, Known],
+                 evidence: Evidence, told: Mapping[str, str]) -> tuple[Meant, ...]:
+    """Whom each name of a file means, those with most messages first. Raises ExportError when what
+    was told names nobody."""
+    said = {clean(name): value for name, value in told.items() if value}
+    points = {name: person for name in messages if (person := evidence.of(name)) is not None}
+    pointed = await imports.persons(db, list(points.values()))
+    unknown = {imports.fold_name(bare(name)): name for name in messages
+               if name not in remembered and name not in points and _full(name)}
+    called = await imports.called(db, unknown) if unknown else {}
+    result = []
+    for name in sorted(messages, key=lambda name: (-messages[name], name)):
+        voted = pointed.get(points[name]) if name in points else None
+        if name in said:
+            meant = await _told(db, name, said[name])
+        elif number := number_in(name):
+            meant = await _numbered(db, name, number)
+        else:
+            meant = _found(name, remembered.get(name), voted, called.get(name, []))
+        also = [one for one in (remembered.get(name), voted) if one is not None and one.named]
+        if meant.sure and also and meant.how != "overlap":
+            other = next((one.id for one in also if meant.person is None
+                          or one.id != meant.person.id), None)
+            meant = Meant(name, meant.how, meant.person, meant.sender, other)
+        result.append(meant)
+    return tuple(result)
+
+
+async def told(db: Database, people: Sequence[Meant], name: str, value: str
+               ) -> tuple[Meant, ...]:
+    """The same people, one of whom a person has named. Raises ExportError."""
+    said = await _told(db, name, value)
+    return tuple(said if meant.name == name else meant for meant in people)
+
+
+def _found(name: str, known: Known | None, voted: Known | None, called: Sequence[Known]) -> Meant:
+    if known and voted and voted.id != known.id:
+        if known.named:  # now more is known: it is the same person
+            return Meant(name, "overlap", voted, also=known.id)
+        if not voted.named:  # another phone calls somebody else so
+            return Meant(name, "overlap", voted, always=False)
+    if known:
+        return Meant(name, "remembered", known)
+    if voted:
+        return Meant(name, "overlap", voted)
+    if len(called) == 1:
+        return Meant(name, "directory", called[0])
+    return Meant(name, "unknown")
+
+
+async def _numbered(db: Database, name: str, number: str) -> Meant:
+    person = await directory.find(db, "pn", number)
+    return Meant(name, "number", Known(person.id, person.name, named=False) if person else None,
+                 Sender(pn=number))
+
+
+async def _told(db: Database, name: str, value: str) -> Meant:
+    """What people.yaml says: a number, a Matrix id, or a person's name. Raises ExportError."""
+    sender = None
+    if _TOLD_NUMBER.fullmatch(value):
+        sender = Sender(pn=_international(value))
+        person = await directory.find(db, "pn", sender.pn or "")
+    elif _MXID.fullmatch(value):
+        sender = Sender(mxid=value)
+        person = await directory.find(db, "mxid", value)
+    else:
+        found = (await imports.called(db, {imports.fold_name(value): value})).get(value, [])
+        if len(found) != 1:
+            raise ExportError(
+                f"“{name}” is said to be “{value}”, "
+                + ("a name of several persons" if found else "whom the directory does not know")
+                + ": write a phone number with its country (+92 …) instead")
+        return Meant(name, "told", found[0])
+    return Meant(name, "told", Known(person.id, person.name, named=False) if person else None,
+                 sender)
+
+
+def settle(chat_id: int, people: Iterable[Meant], seen: Mapping[str, tuple[int, int]]
+           ) -> Unit[dict[str, Who]]:
+    """Make or complete the persons, and remember the names; who each name is. `seen`: name → first
+    and last message, Unix ms."""
+    kept: dict[str, tuple[int, bool]] = {}
+    gone: dict[int, int] = {}  # persons who became others
+    for meant in people:
+        first, last = seen[meant.name]
+        known = meant.person and gone.get(meant.person.id, meant.person.id)
+        shown = "" if number_in(meant.name) else bare(meant.name)
+        if known is None or meant.sender is not None:
+            person_id = yield from imports.person_of(meant.sender, shown, first, last)
+            if known is not None and person_id != known:
+                person_id = yield from _join(person_id, known, gone)
+        else:
+            person_id = known
+            yield from imports.seen_as(person_id, shown, first, last)
+        if meant.also is not None and gone.get(meant.also, meant.also) != person_id:
+            person_id = yield from _join(person_id, gone.get(meant.also, meant.also), gone)
+        if meant.always:
+            yield from imports.remember(chat_id, meant.name, person_id)
+        kept[meant.name] = person_id, meant.sure
+    return {name: Who(gone.get(person, person), sure) for name, (person, sure) in kept.items()}
+
+
+def _join(person_id: int, other: int, gone: dict[int, int]) -> Unit[int]:
+    """Two persons are one: the first stays."""
+    yield from imports.join(person_id, other)
+    gone[other] = person_id
+    for one, became in gone.items():
+        if became == other:
+            gone[one] = person_id
+    return person_id
+
+
+# Names
+
+
+def clean(name: str) -> str:
+    """A name as the reader gives it."""
+    return " ".join(name.split())
+
+
+def bare(name: str) -> str:
+    """A name without the sign before those that people chose themselves (`~ Zarina`)."""
+    return name.removeprefix("~").strip()
+
+
+def number_in(name: str) -> str:
+    """The digits of a number that stands in place of a name; "" when it is a name."""
+    if not _NUMBER.fullmatch(name):
+        return ""
+    return re.sub(r"\D", "", name)
+
+
+def _international(value: str) -> str:
+    digits = re.sub(r"\D", "", value)
+    if value.strip().startswith("+"):
+        return digits
+    if digits.startswith("00"):
+        return digits[2:]
+    raise ExportError(f"{value!r}: write the number with its country: +92 …")
+
+
+def _full(name: str) -> bool:
+    """Whether a name tells enough to look for it: one word is anybody's."""
+    return len(bare(name).split()) > 1 and not number_in(name)
+
+
+# people.yaml
+
+
+def read_people(path: Path) -> dict[str, str]:
+    """Whom names mean, as a person wrote it: `name: number, Matrix id or name`, a line each; what
+    is left empty is not known. Raises ExportError."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ExportError(f"{path} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise ExportError(f"{path}{line}: it is no list of `name: number`") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ExportError(f"{path}: it is no list of `name: number`, a line each")
+    wrong = next((name for name, value in data.items() if not isinstance(name, str)
+                  or not (value is None or isinstance(value, str))), None)
+    if wrong is not None:
+        raise ExportError(f"{path}: {wrong!r}: put names and numbers in quotes: \"+92 300 …\"")
+    return {name: (value or "").strip() for name, value in data.items()}
+
+
+def write_people(path: Path, people: Mapping[str, str], unknown: Mapping[str, str]) -> None:
+    """Write what is known and, with a remark each, the names that are not. Raises OSError."""
+    lines = ["# Whom the names in chat exports mean, each in quotes: a number with its country, a",
+             "# Matrix id, or a name of the directory. What nobody knows stays empty. Then import",
+             "# once more: nothing comes in twice."]
+    for name, value in people.items():
+        lines.append(_entry(name, value))
+    for name, remark in unknown.items():
+        if name not in people:
+            lines.append(f"{_entry(name, '')}  # {remark}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _entry(name: str, value: str) -> str:
+    def quoted(text: str) -> str:
+        return yaml.safe_dump(text, allow_unicode=True, default_style='"', width=10**6).strip()
+
+    return f"{quoted(name)}: {quoted(value) if value else ''}".rstrip()

@@ -1,0 +1,224 @@
+"""The first pass: a whole export is read, and nothing written. So whatever is wrong with a file is
+told before any of it is in the record, and a person sees what an import would do."""
+from __future__ import annotations
+
+import asyncio
+import zipfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+from archive import imports, merging
+from archive.db import Database
+from archive.imports import Known
+from bridge.exports.opening import Export, opened
+from bridge.exports.reader import ExportError, Message, Reader
+from bridge.imports import naming
+from bridge.imports.naming import Evidence, Meant
+
+# WhatsApp cuts an export at about so many messages, with and without media: its own help pages.
+CUT_WITHOUT, CUT_WITH = 40_000, 10_000
+_NEAR_CUT = 0.03
+_COMPARED = 5  # parts of a file whose words are compared with the group's, before anything else
+_ENOUGH, _ALIKE = 20, 0.05  # texts of the record in the file's time; which part must be in the file
+_TELLING = 8  # characters of a text that is compared for that
+_STRETCH = 20_000  # records of a stretch that are compared
+
+Progress = Callable[[int], None]  # messages read so far
+
+
+@dataclass
+class Said:
+    """What a file holds of one sender. `first` and `last`: Unix ms."""
+
+    messages: int
+    first: int
+    last: int
+    sample: str
+
+
+@dataclass
+class Survey:
+    """What is in a file, as far as looking at it tells; times are Unix ms."""
+
+    export: Export
+    platform: str
+    order: str
+    why: str
+    messages: int = 0
+    lines: int = 0
+    first: int = 0
+    last: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    senders: dict[str, Said] = field(default_factory=dict)
+    people: tuple[Meant, ...] = ()
+    undecided: Sequence[tuple[int, str]] = ()
+    named_files: int = 0  # files that messages name
+    missing_files: int = 0  # of these, such as the export does not hold
+    compared: int = 0  # texts of the record in the file's time that were looked for in it
+    alike: int = 0  # of these, such as it holds
+    begins: bool = False  # the file begins where the group does
+
+    def cut(self, zone: tzinfo) -> str:
+        """A sentence when the file looks cut by WhatsApp; "" when it does not."""
+        limit = CUT_WITH if self.export.media else CUT_WITHOUT
+        if self.begins or abs(self.messages - limit) > limit * _NEAR_CUT:
+            return ""
+        day = f"{datetime.fromtimestamp(self.first / 1000, zone):%d %B %Y}"
+        further = ("Export once more without media to reach further back, or from another phone."
+                   if self.export.media else "An export from another phone may reach further back.")
+        return (f"the file has {self.messages:,} messages, and WhatsApp cuts an export "
+                f"{'with' if self.export.media else 'without'} media at about {limit:,}: what was "
+                f"said before {day} is probably not in it. {further}")
+
+    def unlike(self) -> str:
+        """A sentence when the file is of another group than the record; "" when it is not."""
+        if self.compared < _ENOUGH or self.alike >= self.compared * _ALIKE:
+            return ""
+        return (f"of {self.compared} messages that the record of this group has in the time of the "
+                f"file, {self.alike or 'none'} {'is' if self.alike < 2 else 'are'} in it: it is an "
+                "export of another group. Choose that group")
+
+
+async def survey(db: Database, path: Path, zone: tzinfo, *, chat_id: int | None,
+                 order: str = "", since: int | None = None,
+                 told: Mapping[str, str] | None = None,
+                 progress: Progress | None = None) -> Survey:
+    """Look at the export at a path. `chat_id`: the group it is of, None when that is new; `told`:
+    whom names mean, as a person says (naming.people_of_file). Raises ExportError."""
+    export = await asyncio.to_thread(_checked, path)
+    reader = await asyncio.to_thread(Reader, export.text, zone, order=order)
+    found = Survey(export, reader.platform, reader.order.order, reader.order.why)
+    remembered = await imports.remembered(db, chat_id) if chat_id is not None else {}
+    evidence = Evidence()
+    batches = reader.batches()
+    parts = 0
+    while batch := await asyncio.to_thread(_next, batches):
+        batch = since_then(batch, since)
+        if not batch:
+            continue
+        _count(found, batch)
+        if chat_id is not None:
+            await _compare(db, chat_id, batch, found, remembered, evidence, parts < _COMPARED)
+        parts += 1
+        if progress is not None:
+            progress(found.messages)
+    if not found.messages:
+        raise ExportError("it holds no message since then: leave --since out, or give an older day")
+    found.undecided, found.lines = reader.findings.undecided, reader.findings.lines
+    found.people = await naming.decide(
+        db, {name: said.messages for name, said in found.senders.items()}, remembered, evidence,
+        told or {})
+    return found
+
+
+def since_then(batch: Sequence[Message], since: int | None) -> Sequence[Message]:
+    """Those of some messages that are not older than `since` (Unix ms)."""
+    if since is None or batch[0].at >= since <= batch[-1].at:
+        return batch
+    return [message for message in batch if message.at >= since]
+
+
+def title_of(path: Path, file_name: str) -> str:
+    """The group that an uploaded export is of, as its own name tells it; "" when it does not."""
+    export = opened(path)
+    return Export(Path(file_name), export.member).title()
+
+
+def _checked(path: Path) -> Export:
+    """An export, of which every file is whole."""
+    export = opened(path)
+    if export.media:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                for name in export.media.values():
+                    with archive.open(name) as file:
+                        while file.read(1 << 20):
+                            pass
+        except (zipfile.BadZipFile, OSError, ValueError, EOFError, RuntimeError,
+                NotImplementedError) as error:
+            raise ExportError(f"the zip is damaged ({error}): export the chat once more") from None
+    return export
+
+
+def _next(batches: Iterator[list[Message]]) -> list[Message]:
+    """The next part that holds messages; none at the end."""
+    return next(filter(None, batches), [])
+
+
+def _count(found: Survey, batch: Sequence[Message]) -> None:
+    times, names, kinds = ([message[n] for message in batch] for n in range(3))
+    first = min(times)
+    if not found.messages:
+        found.first = first
+        found.begins = any(m.kind == "notice" and m.detail == "created" for m in batch[:20])
+    found.first, found.last = min(found.first, first), max(found.last, *times)
+    found.messages += len(batch)
+    found.kinds.update(kinds)
+    earliest = dict(zip(reversed(names), reversed(times), strict=True))
+    latest = dict(zip(names, times, strict=True))
+    for name, count in Counter(names).items():
+        if not name:
+            continue
+        if said := found.senders.get(name):
+            said.messages += count
+            said.last = max(said.last, latest[name])
+        else:
+            sample = next(m.text for m in batch if m.sender == name)
+            found.senders[name] = Said(count, earliest[name], latest[name], sample[:120])
+    if "".join(kinds) != "text" * len(kinds):
+        _count_files(found, batch)
+
+
+def _count_files(found: Survey, batch: Iterable[Message]) -> None:
+    for message in batch:
+        if message.kind in merging.FILES or message.kind == "contact":
+            found.named_files += 1
+            found.missing_files += message.detail not in found.export.media
+
+
+async def _compare(db: Database, chat_id: int, batch: Sequence[Message], found: Survey,
+                   remembered: Mapping[str, Known], evidence: Evidence, sample: bool) -> None:
+    """What the record has of the batch's time: is it the same group, and who is who?"""
+    doubtful = {name for name in {m.sender for m in batch} if name and (
+        name not in remembered or remembered[name].named)}
+    if not doubtful and not sample:
+        return
+    times = [message.at for message in batch]
+    held = await merging.stretch(
+        db, chat_id, min(times), max(times) + merging.MINUTE_MS, _STRETCH,
+        live=not sample and all(name in remembered for name in doubtful))
+    if not held:
+        return
+    spoken: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for message in batch:
+        if message.kind == "text":
+            spoken[message.at // merging.MINUTE_MS, merging.words_of(message.text)].append(
+                message.sender)
+    if sample:
+        telling = [(minute, words) for minute, _, words in held if len(words) >= _TELLING]
+        found.compared += len(telling)
+        found.alike += sum(key in spoken for key in telling)
+    evidence.add(spoken, held, doubtful)
+
+
+def as_json(found: Survey, zone: tzinfo) -> dict[str, Any]:
+    """A survey for people and programs: what `daftar import --dry-run --json` prints, and what the
+    page shows."""
+    def day(at: int) -> str:
+        return datetime.fromtimestamp(at / 1000, zone).isoformat(timespec="minutes")
+
+    return {
+        "title": found.export.title(), "platform": found.platform, "order": found.order,
+        "order_because": found.why, "messages": found.messages, "lines": found.lines,
+        "first": day(found.first), "last": day(found.last), "kinds": dict(found.kinds),
+        "files": {"named": found.named_files, "missing": found.missing_files},
+        "people": [{**meant.as_json(), "messages": found.senders[meant.name].messages,
+                    "first": day(found.senders[meant.name].first),
+                    "last": day(found.senders[meant.name].last),
+                    "sample": found.senders[meant.name].sample} for meant in found.people],
+        "undecided": [{"line": line, "why": why} for line, why in found.undecided],
+        "cut": found.cut(zone), "compared": found.compared, "alike": found.alike}

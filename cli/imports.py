@@ -1,0 +1,282 @@
+"""`daftar import`: chat exports become part of the record."""
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from archive import directory
+from archive.cases import Actor
+from archive.db import Database, open_database
+from archive.media import MediaStore
+from archive.model import Chat
+from bridge.exports.opening import opened
+from bridge.exports.reader import ExportError
+from bridge.exports.stamps import ORDERS
+from bridge.imports import groups, naming, past, survey, taking
+from bridge.imports.survey import Survey
+from bridge.imports.taking import Taken
+from cli.errors import UserError
+from cli.search import find_group, parse_when
+from config import Config, load
+
+ACTOR = Actor("", "daftar import")
+PEOPLE = "people.yaml"
+SHOWN = 20  # lines of a list on the terminal; --json has all
+BAR = 30  # characters
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What `daftar import` takes."""
+    parser.add_argument("paths", metavar="FILE|DIR", nargs="+",
+                        help="exports as they left the phone, .txt or .zip; of a folder, all in it")
+    parser.add_argument("--group", metavar="NAME|JID",
+                        help="the group they are of, by name (or part of it) or WhatsApp id; the "
+                             "file's own name tells it otherwise")
+    parser.add_argument("--new", action="store_true",
+                        help="the group --group is not mirrored: give it a record of its own")
+    parser.add_argument("--since", metavar="DATE", help="only what was said from that day on: "
+                                                        "YYYY-MM-DD")
+    parser.add_argument("--date-order", choices=ORDERS, default="",
+                        help="day, month and year as the file has them, where it does not tell")
+    parser.add_argument("--people", metavar="FILE", default=PEOPLE,
+                        help="whom names mean; names that are not found are written into it")
+    parser.add_argument("--to-matrix", action="store_true",
+                        help="also show what is new in the group's rooms")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    parser.add_argument("--json", action="store_true", help="one JSON object a file")
+    parser.add_argument("--config", default="config.yaml", help="the configuration file")
+
+
+@dataclass
+class _Import:
+    """One file on its way in."""
+
+    path: Path
+    chat: Chat | None
+    name: str  # of the group
+    found: Survey
+    people: dict[str, str]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Import one file after the other; 1 when one of them was refused, which is told."""
+    config = load(args.config)
+    return asyncio.run(_run(config, args))
+
+
+async def _run(config: Config, args: argparse.Namespace) -> int:
+    files = _files(args.paths)
+    zone = ZoneInfo(config.timezone)
+    since = parse_when(args.since, zone) if args.since else None
+    refused = 0
+    db = await open_database(config.database_url)
+    try:
+        for path in files:
+            try:
+                await _one(db, config, args, path, zone, since)
+            except (ExportError, UserError) as error:
+                if len(files) == 1:
+                    raise UserError(f"{path}: {error}") from None
+                print(f"daftar: {path}: {error}", file=sys.stderr)
+                refused += 1
+    finally:
+        await db.close()
+    return 1 if refused else 0
+
+
+def _files(paths: list[str]) -> list[Path]:
+    """The files named, and those in the folders named."""
+    found: list[Path] = []
+    for name in paths:
+        path = Path(name)
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in (".txt", ".zip"))
+            if not inside:
+                raise UserError(f"{path}: there is no .txt or .zip in this folder")
+            found += inside
+        else:
+            found.append(path)
+    return found
+
+
+async def _one(db: Database, config: Config, args: argparse.Namespace, path: Path,
+               zone: ZoneInfo, since: int | None) -> None:
+    chat, name = await _group(db, args, path)
+    people_file = Path(args.people)
+    people = naming.read_people(people_file) if people_file.exists() else {}
+    with _bar("looking", args.json) as progress:
+        found = await survey.survey(
+            db, path, zone, chat_id=chat.id if chat else None, order=args.date_order, since=since,
+            told=people, progress=progress)
+    if problem := found.unlike():
+        raise ExportError(problem)
+    one = _Import(path, chat, name, found, people)
+    if args.dry_run:
+        print(_json(one, zone) if args.json else _text(one, zone, None))
+        return
+    if sys.stdin.isatty() and not args.json:
+        one = await _ask(db, one)
+    if one.chat is None:
+        one.chat = await db.write(groups.make(name))
+    with _bar("importing", args.json, found.messages) as progress:
+        taken = await taking.take(
+            db, MediaStore(config.data / "media"), one.found, one.chat, zone, ACTOR,
+            file_name=path.name, since=since, progress=progress)
+    shown = await past.show(db, one.chat, zone) if args.to_matrix else ""
+    _note_unknown(one, people_file)
+    print(_json(one, zone, taken, shown) if args.json else _text(one, zone, taken, shown))
+
+
+async def _group(db: Database, args: argparse.Namespace, path: Path) -> tuple[Chat | None, str]:
+    """(the group of a file, its name); the group is None when it is to be made."""
+    title = await asyncio.to_thread(lambda: opened(path).title())
+    if args.group is None:
+        chat = groups.of_title(await directory.chats(db), title)
+        if chat is None:
+            raise UserError(f"its name {f'“{title}” ' if title else ''}tells no group of the "
+                            "record: say --group NAME")
+        return chat, chat.name
+    if not args.new:
+        try:
+            chat = await find_group(db, args.group)
+        except UserError as error:
+            raise UserError(f"{error}. --new gives a group that is not mirrored a record") from None
+        return chat, chat.name or chat.jid
+    same = groups.of_title(await directory.chats(db), args.group)
+    if same is not None:
+        return same, same.name
+    return None, args.group
+
+
+# People
+
+
+async def _ask(db: Database, one: _Import) -> _Import:
+    """Ask who the names are that nothing tells; an empty answer leaves one as it is."""
+    unknown = [meant for meant in one.found.people if meant.how == "unknown"]
+    if unknown:
+        print(f"{len(unknown)} of {len(one.found.people)} senders are not known. Who are they? "
+              "A number with its country, a name of the directory, or Enter.", file=sys.stderr)
+    for meant in unknown:
+        said = one.found.senders[meant.name]
+        while True:
+            print(f"  {meant.name} ({said.messages:,} messages; “{_short(said.sample)}”): ",
+                  end="", file=sys.stderr, flush=True)
+            answer = sys.stdin.readline().strip()
+            try:
+                if answer:
+                    one.found.people = await naming.told(db, one.found.people, meant.name, answer)
+                    one.people[meant.name] = answer
+                break
+            except ExportError as error:
+                print(f"  {error}", file=sys.stderr)
+    return one
+
+
+def _note_unknown(one: _Import, path: Path) -> None:
+    """Write the names that nobody is known for into the file of people, for next time."""
+    unknown = {meant.name: f"{one.name}: {one.found.senders[meant.name].messages} messages"
+               for meant in one.found.people if meant.how == "unknown"}
+    if one.people or set(unknown) - set(one.people):
+        naming.write_people(path, one.people, unknown)
+
+
+# What is told
+
+
+def _json(one: _Import, zone: ZoneInfo, taken: Taken | None = None, shown: str = "") -> str:
+    result: dict[str, Any] = {"file": str(one.path), "group": one.name,
+                              **survey.as_json(one.found, zone)}
+    if taken is not None:
+        result["imported"] = taken.as_json(zone)
+        result["to_matrix"] = shown
+    return json.dumps(result, ensure_ascii=False)
+
+
+def _text(one: _Import, zone: ZoneInfo, taken: Taken | None, shown: str = "") -> str:
+    found = one.found
+    first, last = (f"{datetime.fromtimestamp(at / 1000, zone):%d %B %Y}"
+                   for at in (found.first, found.last))
+    phone = {"android": "an Android phone", "ios": "an iPhone"}[found.platform]
+    lines = [f"{one.path.name} → {one.name}{'' if one.chat else ' (new)'}",
+             f"  {found.messages:,} messages by {len(found.senders)} senders, {first} to {last}, "
+             f"from {phone}; dates are read {_SPOKEN[found.order]}, {found.why}",
+             "  " + ", ".join(f"{count:,} {kind}" for kind, count in found.kinds.most_common())]
+    if found.named_files:
+        lines.append(f"  files: {found.named_files - found.missing_files:,} in the export, "
+                     f"{found.missing_files:,} left out of it")
+    lines += _people(found)
+    lines += _listed("lines to look at", [f"line {line}: {why}" for line, why in found.undecided])
+    if cut := found.cut(zone):
+        lines.append(f"  Note: {cut}")
+    lines += _done(taken, shown, zone) if taken else ["  Nothing is written: this was --dry-run."]
+    return "\n".join(map(_printable, lines))
+
+
+def _people(found: Survey) -> list[str]:
+    lines = []
+    for meant in found.people:
+        said = found.senders[meant.name]
+        who = meant.person.name if meant.person else meant.as_json()["number"] or "somebody new"
+        what = f"{who} ({naming.HOW[meant.how]})" if meant.how != "unknown" else "not known"
+        lines.append(f"{meant.name}: {what}, {said.messages:,} messages")
+    return _listed("senders", lines)
+
+
+def _listed(title: str, lines: list[str]) -> list[str]:
+    if not lines:
+        return []
+    more = [f"    … and {len(lines) - SHOWN} more; --json has all"] if len(lines) > SHOWN else []
+    return [f"  {title}:", *(f"    {line}" for line in lines[:SHOWN]), *more]
+
+
+def _done(taken: Taken, shown: str, zone: ZoneInfo) -> list[str]:
+    lines = [f"  Import {taken.run_id}: {taken.added:,} messages are new in the record, "
+             f"{taken.known:,} were in it already ({taken.seconds:.1f} s)."]
+    if taken.filled:
+        lines.append(f"  {taken.filled:,} messages got the file that the record had not.")
+    for _, start, end in taken.gaps:
+        moments = [f"{datetime.fromtimestamp(at / 1000, zone):%d %B %Y %H:%M}"
+                   for at in (start, end)]
+        lines.append(f"  The gap from {moments[0]} to {moments[1]} is closed.")
+    return lines + ([f"  {shown}"] if shown else [])
+
+
+_SPOKEN = {"dmy": "day, month, year", "mdy": "month, day, year", "ymd": "year, month, day"}
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line[:60] + "…" * (len(line) > 60)
+
+
+def _printable(line: str) -> str:
+    """What others wrote must not steer the terminal."""
+    return "".join(c if c.isprintable() else " " for c in line)
+
+
+@contextlib.contextmanager
+def _bar(what: str, quiet: bool, total: int = 0) -> Iterator[survey.Progress | None]:
+    """A line that grows on the terminal, gone when it is done."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+
+    def progress(count: int) -> None:
+        full = BAR * count // total if total else 0
+        bar = f" [{'█' * full}{'·' * (BAR - full)}]" if total else ""
+        print(f"\r{what}{bar} {count:,} messages", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield progress
+    finally:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)

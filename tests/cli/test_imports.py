@@ -1,0 +1,145 @@
+"""`daftar import`, as an administrator runs it."""
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+import config
+from archive import directory
+from archive.db import open_database
+from cli import init
+from cli.main import main
+from tests.homeserver import house_values
+
+GROUP = "Education Sibi"
+EXPORT = """\
+28/12/2025, 7:50 am - Messages and calls are end-to-end encrypted. Only people in this chat can \
+read, listen to, or share them. Learn more.
+28/12/2025, 7:50 am - Ali Khan created group "Education Sibi"
+28/12/2025, 7:51 am - Ali Khan: GPS Killi is closed
+28/12/2025, 7:52 am - +92 300 7000003: DEO Sibi. Pl look into the issue
+28/12/2025, 7:53 am - ~ Sara: Noted sir
+28/12/2025, 7:53 am - Ali Khan: <Media omitted>
+"""
+
+
+async def _group(url: str) -> None:
+    db = await open_database(url)
+    try:
+        await db.write(directory.ensure_chat("1@g.us", GROUP, "", 0))
+        await db.write(directory.ensure_chat("2@g.us", "Secondary Department", "", 0))
+    finally:
+        await db.close()
+
+
+@pytest.fixture
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a configuration, a record of two groups, and an export."""
+    written = init.write(tmp_path, house_values("http://127.0.0.1:1"))
+    read = config.load(written[0], env={})
+    read.data.mkdir()
+    asyncio.run(_group(read.database_url))
+    (tmp_path / f"WhatsApp Chat with {GROUP}.txt").write_text(EXPORT, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def take(*args: str) -> int:
+    return main(["import", *args])
+
+
+def export(office: Path) -> str:
+    return str(next(office.glob("WhatsApp*.txt")))
+
+
+def test_a_file_is_taken_in_once(office: Path, capsys) -> None:
+    assert take(export(office), "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["group"] == GROUP and said["messages"] == 6
+    assert said["order"] == "dmy" and "28/12/2025" in said["order_because"]
+    assert said["imported"]["added"] == 6 and said["imported"]["known"] == 0
+    assert {p["name"]: p["how"] for p in said["people"]} == {
+        "Ali Khan": "unknown", "+92 300 7000003": "number", "~ Sara": "unknown"}
+    assert take(export(office), "--json") == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["imported"]["added"] == 0 and again["imported"]["known"] == 6
+    assert main(["search", "killi"]) == 0
+    assert "Ali Khan: GPS Killi is closed" in capsys.readouterr().out
+
+
+def test_a_dry_run_writes_nothing(office: Path, capsys) -> None:
+    assert take(export(office), "--dry-run") == 0
+    told = capsys.readouterr().out
+    assert "6 messages by 3 senders, 28 December 2025 to 28 December 2025" in told
+    assert "Nothing is written" in told and not (office / "people.yaml").exists()
+    assert main(["search", "killi"]) == 1
+
+
+def test_people_are_asked_for_once_and_remembered(office: Path, capsys) -> None:
+    take(export(office))
+    people = yaml.safe_load((office / "people.yaml").read_text(encoding="utf-8"))
+    assert people == {"Ali Khan": None, "~ Sara": None}
+    people["~ Sara"] = "+92 300 7000009"
+    (office / "people.yaml").write_text(yaml.safe_dump(people), encoding="utf-8")
+    capsys.readouterr()
+    assert take(export(office), "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["imported"]["added"] == 0, "her messages are known, though she is somebody else now"
+    sara = next(p for p in said["people"] if p["name"] == "~ Sara")
+    assert sara["how"] == "told" and sara["number"] == "+923007000009"
+    (office / "people.yaml").unlink()
+    take(export(office), "--json")
+    said = json.loads(capsys.readouterr().out)
+    assert next(p for p in said["people"] if p["name"] == "~ Sara")["how"] == "remembered"
+
+
+def test_a_folder_is_taken_file_by_file(office: Path, capsys) -> None:
+    (office / "out").mkdir()
+    Path(export(office)).rename(office / "out" / f"WhatsApp Chat with {GROUP}.txt")
+    (office / "out" / "notes.txt").write_text("buy tea\n")
+    assert take("out", "--json") == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["imported"]["added"] == 6
+    assert "notes.txt" in captured.err and len(captured.err.splitlines()) == 1
+
+
+def test_a_group_that_is_not_mirrored_gets_a_record(office: Path, capsys) -> None:
+    assert take(export(office), "--group", "Old School Project") == 2
+    assert "--new" in capsys.readouterr().err
+    assert take(export(office), "--group", "Old School Project", "--new") == 0
+    assert take(export(office), "--group", "Old School Project", "--json") == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["imported"]["added"] == 0
+
+
+def test_only_what_was_said_since(office: Path, capsys) -> None:
+    assert take(export(office), "--since", "2025-12-28T07:52", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["imported"]["added"] == 3
+    assert take(export(office), "--since", "2026-12-28") == 2
+    assert "no message since then" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    (b"", "the file is empty"),
+    (b"%PDF-1.7 ...", "a PDF"),
+    ("28/12/2025, 7:50 am - A: x\n".encode("utf-16"), "UTF-16"),
+    (b"05/06/2025, 7:50 am - Ali: x\n", "--date-order"),
+    (b"PK\x03\x04 broken", "damaged"),
+])
+def test_bad_files_are_refused_whole(office: Path, capsys, content: bytes, words: str) -> None:
+    (office / "bad.txt").write_bytes(content)
+    assert take("bad.txt", "--group", GROUP) == 2
+    told = capsys.readouterr().err
+    assert words in told and told.startswith("daftar: bad.txt: ") and told.count("\n") == 1
+
+
+def test_people_files_that_are_none(office: Path, capsys) -> None:
+    (office / "people.yaml").write_text("Ali Khan: [1, 2]\n")
+    assert take(export(office)) == 2
+    assert "put names and numbers in quotes" in capsys.readouterr().err
+    (office / "people.yaml").write_text("Ali Khan: Nobody At All\n")
+    assert take(export(office)) == 2
+    assert "whom the directory does not know" in capsys.readouterr().err
