@@ -67,7 +67,8 @@ class Bridge:
         self.directs = Directs(config, database, self.accounts.department.is_of, self._wake)
         self.directs.on_choice = self.link.choose
         self.status = Status(config, database, self.homeserver, rooms, self._wake)
-        inbound = Inbound(database, self.homeserver, rooms, ghosts, media, config, self.accounts)
+        inbound = Inbound(database, self.homeserver, rooms, ghosts, media, config, self.accounts,
+                          self._wake)
         outbound = Outbound(config, database, self.homeserver, self.accounts, media, self._wake)
         self.own = OwnLines(config, database, self.accounts, self.groups, self._own_status,
                             self._on_own_event)

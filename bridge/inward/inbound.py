@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -60,7 +61,9 @@ class Inbound:
     repeatable = True  # the transaction id, and after a crash the marks in the room, see to it
 
     def __init__(self, database: Database, homeserver: Homeserver, rooms: Rooms, ghosts: Ghosts,
-                 media: Media, config: Config, accounts: Accounts) -> None:
+                 media: Media, config: Config, accounts: Accounts,
+                 wake: Callable[[str], None]) -> None:
+        self._wake = wake
         self._accounts = accounts
         self._zone = ZoneInfo(config.timezone)
         self._policy = config.bridge
@@ -144,7 +147,8 @@ class Inbound:
         """A room of a group's past is full."""
         live = await directory.chat(self._db, json.loads(row.payload or "{}")["of"])
         await self.flush(row.lane)
-        await self._rooms.close_past(state.chat, live)
+        if await self._rooms.close_past(state.chat, live):
+            self._wake(f"in:{live.id}")
         await self._db.write(queue.done(row.id))
 
     async def _record(self, state: _Lane, row: QueueRow) -> None:

@@ -107,13 +107,14 @@ class Rooms:
         log.info("group %s (%s) is room %s", chat.name, chat.jid, room)
         return room
 
-    async def close_past(self, chat: Chat, live: Chat | None) -> None:
+    async def close_past(self, chat: Chat, live: Chat | None) -> bool:
         """A room of a group's past is full: nobody writes in it any more; it leads to the group's
-        room (m.room.tombstone), and that to it (MSC3946). Raises HomeserverError."""
+        room (m.room.tombstone), and that to it (MSC3946, and a notice in its lane). Whether the
+        group has a room. Raises HomeserverError."""
         room = await self.ensure(chat)
         await self._homeserver.set_state(room, "m.room.power_levels", self._power(100))
         if live is None or live.room_id is None:
-            return
+            return False
         await self._homeserver.set_state(room, "m.room.tombstone", {
             "body": "The conversation goes on in the group's own room.",
             "replacement_room": live.room_id})
@@ -122,6 +123,7 @@ class Rooms:
         words = f"What was said before this room began is in “{chat.name}”: {link}"
         await self._db.write(queue.put(
             f"in:{live.id}", f"past:{room}", "notice", payload=json.dumps({"text": words})))
+        return True
 
     async def encrypt(self) -> None:
         """Encrypt the rooms that bridge.encrypted names by now; with new keys, learn first which

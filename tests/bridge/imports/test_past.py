@@ -1,0 +1,118 @@
+"""Imported history in the rooms: real Synapse, right senders, right dates, right places."""
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from archive import directory, gaps, queue
+from archive.media import MediaStore
+from bridge.exports.stamps import DAY_MS
+from bridge.imports import past, survey, taking
+from tests.bot.people import until
+from tests.bridge import wire
+from tests.bridge.here import Here, bridge_here
+from tests.bridge.imports.phone import ACTOR
+
+ZONE = ZoneInfo("Asia/Karachi")
+LIVE_AT = 1_790_000_000  # seconds
+ZAFAR = {"pn": "923007000003", "name": "Zafar"}
+
+
+def line(moment: datetime, sender: str, text: str) -> str:
+    half = "am" if moment.hour < 12 else "pm"
+    return f"{moment:%d/%m/%Y}, {moment:%I:%M} {half} - {sender}: {text}\n"
+
+
+async def take(here: Here, folder: Path, text: str) -> str:
+    """Import an export into the group, and show it."""
+    path = folder / "WhatsApp Chat with Sibi.txt"
+    path.write_text(text, encoding="utf-8")
+    chat = await here.db.write(directory.ensure_chat(here.jid, "Sibi", "", 0))
+    found = await survey.survey(here.db, path, ZONE, chat_id=chat.id, order="dmy")
+    await taking.take(here.db, MediaStore(folder / "media"), found, chat, ZONE, ACTOR)
+    return await past.show(here.db, chat, ZONE)
+
+
+async def messages(here: Here, room: str) -> list[dict[str, Any]]:
+    return [event for event in await here.admin.read(room) if event["type"] == "m.room.message"]
+
+
+LIVE = datetime.fromtimestamp(LIVE_AT, ZONE).replace(second=0)
+OLD = LIVE - timedelta(days=90)
+
+
+async def test_a_group_that_nothing_was_heard_of_live_gets_its_past_first(house, tmp_path):
+    async with bridge_here(house, tmp_path) as here:
+        told = await take(here, tmp_path, line(OLD, "Ali Khan", "first")
+                          + line(OLD, "+92 300 7000003", "<Media omitted>")
+                          + line(OLD + timedelta(days=1), "Ali Khan", "third"))
+        assert "3 come into the room of Sibi" in told or "come into the room of Sibi" in told
+        room = await here.room()
+        await here.shown(room, "third")
+        await here.deliver(wire.delivery(wire.message(here.jid, "A1", "live", **ZAFAR)))
+        await here.shown(room, "live")
+        shown = await messages(here, room)
+        assert [event["content"]["body"] for event in shown] == [
+            "first", "Sent a picture, video, voice message or file. The chat was exported without "
+                     "media.", "third", "live"]
+        assert shown[0]["origin_server_ts"] == int(OLD.timestamp() * 1000)
+        assert shown[1]["sender"] == shown[3]["sender"] == "@wa_923007000003:office.test"
+        profile = await here.admin.call("GET", f"/v3/profile/{shown[0]['sender']}/displayname")
+        assert profile["displayname"] == "Ali Khan (WhatsApp)"
+        assert shown[0]["content"]["org.daftar.history"] is True
+
+
+async def test_a_past_before_the_live_part_gets_a_room_of_its_own(house, tmp_path):
+    async with bridge_here(house, tmp_path) as here:
+        await here.deliver(wire.delivery(wire.message(
+            here.jid, "A1", "live one", at=LIVE_AT, **ZAFAR)))
+        room = await here.room()
+        await here.shown(room, "live one")
+        [gap] = await here.db.write(gaps.add(
+            [(await directory.chat_by_jid(here.db, here.jid)).id], "main", LIVE_AT * 1000 + 60_000,
+            LIVE_AT * 1000 + 600_000))
+        await here.db.write(queue.put(f"in:{(await directory.chat_by_room(here.db, room)).id}",
+                                      f"in:{gap}", "record", record_id=gap))
+        told = await take(
+            here, tmp_path, line(OLD, "Ali Khan", "old one")
+            + line(OLD + timedelta(days=1), "+92 300 7000003", "old two")
+            + line(LIVE, "+92 300 7000003", "live one")
+            + line(LIVE + timedelta(minutes=4), "Ali Khan", "missed in the gap")
+            + line(LIVE + timedelta(minutes=30), "+92 300 7000003", "after it"))
+        assert "2 come into the room “Sibi · before " in told and "2 that the mirror missed" in told
+
+        pointer = await here.shown(room, "What was said before this room began")
+        older = pointer["content"]["body"].rpartition("/#/")[2].partition("?")[0]
+        await here.admin.join(older)
+        shown = await messages(here, older)
+        assert [event["content"]["body"] for event in shown] == ["old one", "old two"]
+        assert [event["origin_server_ts"] for event in shown] == [
+            int(OLD.timestamp() * 1000), int(OLD.timestamp() * 1000) + DAY_MS]
+        state = {event["type"]: event["content"]
+                 for event in await here.admin.call("GET", f"/v3/rooms/{older}/state")}
+        assert state["m.room.tombstone"]["replacement_room"] == room
+        assert state["m.room.power_levels"]["events_default"] == 100
+        assert state["m.room.topic"]["topic"].endswith("Nothing can be written here.")
+
+        notice = await here.shown(room, "Gap: from")
+        missed = await here.shown(room, "missed in the gap")
+        assert missed["content"]["m.relates_to"]["event_id"] == notice["event_id"]
+        assert missed["content"]["m.relates_to"]["rel_type"] == "m.thread"
+        other = await here.shown(room, "1 message that the mirror had missed")
+        after = await here.shown(room, "after it")
+        assert after["content"]["m.relates_to"]["event_id"] == other["event_id"]
+        assert [event["content"]["body"] for event in await messages(here, room)].count(
+            "live one") == 1
+        chats = await directory.chats(here.db)
+        assert [chat.jid for chat in chats] == [here.jid], "a room of the past is no group"
+
+        chat = await directory.chat_by_jid(here.db, here.jid)
+        assert await past.show(here.db, chat, ZONE) == "All of it is in Matrix already."
+
+        async def quiet() -> bool:
+            rows = await here.db.read("SELECT 1 FROM queue WHERE state <> 'done' LIMIT 1")
+            return not rows
+
+        await until(quiet)
