@@ -183,8 +183,8 @@ def _count_files(found: Survey, batch: Iterable[Message]) -> None:
 async def _compare(db: Database, chat_id: int, batch: Sequence[Message], found: Survey,
                    remembered: Mapping[str, Known], evidence: Evidence, sample: bool) -> None:
     """What the record has of the batch's time: is it the same group, and who is who?"""
-    doubtful = {name for name in {m.sender for m in batch} if name and (
-        name not in remembered or remembered[name].named)}
+    names = {m.sender for m in batch} - {""}
+    doubtful = {name for name in names if name not in remembered or remembered[name].named}
     if not doubtful and not sample:
         return
     times = [message.at for message in batch]
@@ -202,7 +202,7 @@ async def _compare(db: Database, chat_id: int, batch: Sequence[Message], found: 
         telling = [(minute, words) for minute, _, words in held if len(words) >= _TELLING]
         found.compared += len(telling)
         found.alike += sum(key in spoken for key in telling)
-    evidence.add(spoken, held, doubtful)
+    evidence.add(spoken, held, names if sample else doubtful)
 
 
 def as_json(found: Survey, zone: tzinfo) -> dict[str, Any]:

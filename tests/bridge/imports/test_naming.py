@@ -1,0 +1,119 @@
+"""Names of address books become people: by number, by what was said at the same time, by being
+told."""
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from archive import directory, imports, people
+from archive.db import Database
+from archive.model import Sender
+from bridge.exports.reader import ExportError
+from bridge.imports import naming
+from tests.bridge.imports.phone import Said, exported, group, held, look, take
+from tests.bridge.imports.test_merging import live
+
+ALI, SARA, ZAID = "Ali Khan", "Sara Baloch", "+92 300 7000003"
+_rnd = random.Random(6)
+TALK = [Said(n, _rnd.choice((ALI, SARA, ZAID)), f"message {n} about the school of that day")
+        for n in range(40)]
+OTHER_BOOK = {ALI: "DEO Sibi", SARA: "~ Sara B.", ZAID: "Zaid Sb"}
+
+
+async def persons(db: Database) -> dict[str, set[str]]:
+    """Person by name → every name and number they have."""
+    rows = await db.read("SELECT id FROM person")
+    found = {}
+    for row in rows:
+        card, _ = await people.card(db, row["id"])
+        found[card.person.name] = {n.value for n in card.names} | {v for _, v in card.addresses}
+    return found
+
+
+@pytest.mark.parametrize("turned", [False, True])
+async def test_two_phones_with_other_names(database: Database, tmp_path: Path, turned: bool
+                                           ) -> None:
+    """The same forty messages from two phones, each with a part of them and its own names."""
+    files = [exported(TALK[:30]), exported(TALK[10:], OTHER_BOOK)]
+    for n, text in enumerate(reversed(files) if turned else files):
+        await take(database, tmp_path / f"{n}.txt", text)
+    assert [text for *_, text in await held(database)] == [one.text for one in TALK]
+    found = await persons(database)
+    assert len(found) == 3
+    known = sorted(found.values(), key=min)
+    assert {"DEO Sibi", "Ali Khan"} in known and {"Sara Baloch", "Sara B."} in known
+    assert {"923007000003", "Zaid Sb"} in known
+
+
+async def test_the_mirror_tells_who_a_name_is(database: Database, tmp_path: Path) -> None:
+    said = [one._replace(sender=ZAID) for one in TALK[:10]]
+    for n, one in enumerate(said):
+        await live(database, n, one)
+    found = await look(database, tmp_path / "a.txt", exported(said, {ZAID: "Zaid Sb"}))
+    [meant] = found.people
+    assert (meant.name, meant.how, meant.sure) == ("Zaid Sb", "overlap", True)
+    taken = await take(database, tmp_path / "a.txt")
+    assert taken.added == 0
+    person = await directory.find(database, "pn", "923007000003")
+    assert person is not None and (await imports.remembered(database, (await group(database)).id)
+                                   )["Zaid Sb"].id == person.id
+
+
+async def test_little_in_common_proves_nothing(database: Database, tmp_path: Path) -> None:
+    """`ok` in the same minute, or one long text, is no proof that a name is somebody."""
+    await live(database, 1, Said(1, ZAID, "ok"))
+    await live(database, 2, Said(2, ZAID, "a longer text that was forwarded by two people"))
+    found = await look(database, tmp_path / "a.txt", exported(
+        [Said(1, ALI, "ok"), Said(2, ALI, "a longer text that was forwarded by two people")]))
+    assert found.people[0].how == "unknown"
+
+
+async def test_a_name_that_another_phone_gives_to_somebody_else(database: Database,
+                                                                 tmp_path: Path) -> None:
+    for n, one in enumerate(TALK[:12]):
+        await live(database, n, one._replace(sender="+92 300 7000007"))
+    await take(database, tmp_path / "a.txt", exported([Said(n, "Ali", f"mine {n} {n}")
+                                                       for n in range(100, 103)]))
+    chat = await group(database)
+    await database.write(imports.remember(chat.id, "Ali", await database.write(
+        directory.ensure(Sender(pn="923007000001"), 1))))
+    found = await look(database, tmp_path / "b.txt", exported(
+        [one._replace(sender="Ali") for one in TALK[:12]]))
+    [meant] = found.people
+    assert meant.how == "overlap" and not meant.always
+    await take(database, tmp_path / "b.txt")
+    remembered = (await imports.remembered(database, chat.id))["Ali"]
+    number = await directory.find(database, "pn", "923007000001")
+    assert number is not None and remembered.id == number.id, "the other phone's Ali is not his"
+
+
+async def test_a_name_of_the_directory(database: Database, tmp_path: Path) -> None:
+    person = await database.write(directory.ensure(
+        Sender(pn="923007000001", push_name="Wahid Shakir Baloch"), 1))
+    found = await look(database, tmp_path / "a.txt", exported(
+        [Said(1, "wahid  shakir Baloch", "a"), Said(2, "Wahid", "b")]))
+    how = {meant.name: (meant.how, meant.person and meant.person.id) for meant in found.people}
+    assert how["wahid  shakir Baloch"] == ("directory", person)
+    assert how["Wahid"] == ("unknown", None), "one word is anybody's"
+
+
+async def test_told_by_a_person(database: Database, tmp_path: Path) -> None:
+    text = exported([Said(1, ALI, "a"), Said(2, SARA, "b")])
+    await take(database, tmp_path / "a.txt", text)
+    await take(database, tmp_path / "a.txt", text, told={ALI: "+92 300 1111111"})
+    assert len(await held(database)) == 2
+    person = await directory.find(database, "pn", "923001111111")
+    assert person is not None and person.name == ALI
+    with pytest.raises(ExportError, match="with its country"):
+        await look(database, tmp_path / "a.txt", told={SARA: "0300 1111111"})
+
+
+def test_people_files_are_written_and_read(tmp_path: Path) -> None:
+    path = tmp_path / "people.yaml"
+    naming.write_people(path, {"~ Zarina": "+92 300 1", 'a "quoted": name': ""},
+                        {"سیکرٹری تعلیم": "Sibi: 3 messages", "~ Zarina": "known"})
+    assert naming.read_people(path) == {
+        "~ Zarina": "+92 300 1", 'a "quoted": name': "", "سیکرٹری تعلیم": ""}
+    assert "# Sibi: 3 messages" in path.read_text(encoding="utf-8")
