@@ -12,6 +12,7 @@ each minute, sender, kind and text, as many messages as the source that has most
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import unicodedata
 from collections import defaultdict
@@ -19,9 +20,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from archive import clean, ids, rows, search, unread
+from archive import clean, ids, messages, rows, search, unread
 from archive.db import Database, Many, Row, Unit
-from archive.model import MESSAGE_KINDS, RECORD_KINDS
+from archive.model import MESSAGE_KINDS, RECORD_KINDS, NewRecord
 
 MINUTE_MS = 60_000
 # Kinds by which messages are compared: an export made without media does not tell what a file was.
@@ -302,6 +303,49 @@ _LIKENESSES: tuple[tuple[Callable[[Line], Iterable[object]], Callable[[_Held], I
     (_words_alone, _words_alone_held, _always),
     (_notice, _notice_held, _always),
 )
+
+
+def imported(new: NewRecord, sender_id: int | None) -> Unit[int | None]:
+    """The imported record that a message is which WhatsApp delivers only now, None when there is
+    none; from now on it goes by WhatsApp's id as well, and has the bytes that came."""
+    minute = new.sent_at // MINUTE_MS * MINUTE_MS
+    held = yield (
+        "SELECT r.id, r.kind, r.sender_id, r.text, r.detail, r.media, r.media_name, w.message_id,"
+        " EXISTS (SELECT 1 FROM identifier i WHERE i.person_id = r.sender_id) AS sure"
+        " FROM record r LEFT JOIN whatsapp_message w ON w.record_id = r.id"
+        " WHERE r.chat_id = ? AND r.id >= ? AND r.id < ? AND r.origin = 'import'"
+        " AND r.kind <> 'notice' ORDER BY r.id",
+        (new.chat_id, ids.first_record_id(minute), ids.first_record_id(minute + MINUTE_MS)))
+    cls, same = class_of(new.kind), words_of(new.text)
+
+    def fits(row: Row) -> bool:
+        if row["message_id"] is not None:
+            return row["message_id"] == new.source_id
+        if (_class_of_row(row), words_of(row["text"])) != (cls, same):
+            return False
+        return row["sender_id"] == sender_id or (not row["sure"] and len(same) >= _LONG)
+
+    found = next((row for row in held if fits(row)), None)
+    if found is None:
+        return None
+    if found["message_id"] is None:
+        yield "UPDATE record SET raw = ? WHERE id = ? AND raw IS NULL", (new.raw, found["id"])
+        yield from messages.link_whatsapp(new.chat_id, new.source_id, found["id"])
+        if cls == "m" and found["media"] is None:
+            yield from _become(found, new)
+    return found["id"]
+
+
+def _become(row: Row, new: NewRecord) -> Unit[None]:
+    """What an export left out has come: the place that it kept is filled."""
+    told = json.loads(row["detail"] or "{}")
+    detail = {**json.loads(new.detail or "{}"), "import": told.get("import")}
+    yield (
+        "UPDATE record SET kind = ?, media_name = ?, media_mime = ?, detail = ? WHERE id = ?",
+        (new.kind, new.media_name, new.media_mime, json.dumps(detail, ensure_ascii=False),
+         row["id"]))
+    if not row["text"] and not row["media_name"] and (found := search.terms("", new.media_name)):
+        yield search.INSERT, (row["id"], found)
 
 
 # Writing

@@ -295,8 +295,6 @@ class Inbound:
         if record.media_mime is None and record.kind not in ("image", "video", "audio", "document",
                                                              "sticker"):
             return None, ""
-        if record.origin == "import" and record.media is None:
-            return None, "the chat export does not hold it"
         if self._policy.view_once == "notice" and record.detail and \
                 json.loads(record.detail).get("view_once"):
             return None, "to be seen once; it is not kept"

@@ -9,9 +9,9 @@ from dataclasses import replace
 from datetime import tzinfo
 from typing import Any
 
-from archive import messages, queue, sent
+from archive import directory, merging, messages, queue, sent
 from archive.db import Database, Unit
-from archive.model import Chat, NewRecord
+from archive.model import MESSAGE_KINDS, Chat, NewRecord
 from bridge.accounts import Account, Accounts
 from bridge.clock import sensible
 from bridge.inward import changes, late, ringing
@@ -25,6 +25,7 @@ from bridge.whatsapp.content import Content
 log = logging.getLogger("daftar.bridge.inbox")
 
 BATCH = 200  # messages of the past that are stored at once
+LATE_MS = 60_000  # what comes later than so may have been in a chat export that was imported
 
 
 # (chat, id on WhatsApp, account, what it says, when it was sent in Unix ms)
@@ -216,15 +217,22 @@ def _keep_unreadable(delivery: Delivery, reason: str) -> Unit[None]:
 def _store_message(chat_id: int, event: events.Incoming, at: int) -> Unit[str | None]:
     if not (yield from changes.permitted(chat_id, event)):
         event = changes.refused(event)
-    said = event.content
-    record_id, new = yield from messages.add(NewRecord(
+    said, lane = event.content, f"in:{chat_id}"
+    record = NewRecord(
         chat_id=chat_id, kind=said.kind, origin="whatsapp", source_id=event.id,
         sender=event.sender, sent_at=event.sent_at, received_at=at, text=said.text,
         target_source_id=said.target, media_name=said.media_name, media_mime=said.media_mime,
-        detail=events.dump_detail(said.detail), raw=event.raw))
+        detail=events.dump_detail(said.detail), raw=event.raw)
+    if at - event.sent_at > LATE_MS and said.kind in MESSAGE_KINDS:
+        # An export may have brought it before WhatsApp did.
+        sender_id = yield from directory.ensure(event.sender, event.sent_at)
+        known = yield from merging.imported(record, sender_id)
+        if known is not None:
+            yield from queue.put(lane, f"in:{known}", "record", record_id=known)
+            return lane
+    record_id, new = yield from messages.add(record)
     if not new:
         return None
-    lane = f"in:{chat_id}"
     yield from queue.put(lane, f"in:{record_id}", "record", record_id=record_id)
     yield from late.arrived(chat_id, record_id, event, at)
     return lane

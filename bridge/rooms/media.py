@@ -51,6 +51,8 @@ class Media:
         if record.media is not None:
             return File(await self.path(record.media.sha256), mime, name)
         raw = await messages.raw(self._db, record.id)
+        if raw is None and record.origin == "import":
+            raise MediaGone("the chat export does not hold it")
         message = content.downloadable(e2e.Message.FromString(raw or b""))
         size = content.file_size(message)
         if size > self._limit:

@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archive import gaps, messages
+from archive import directory, gaps, merging, messages, search
 from archive.db import Database, open_database
 from archive.model import NewRecord, Sender
 from tests.bridge.imports.phone import Said, at, exported, group, held, look, take
@@ -128,6 +129,29 @@ async def test_the_mirrors_edits_and_deletions_are_known(database: Database, tmp
         Said(1, ZAID, "School closed <This message was edited>"),
         Said(2, ZAID, "This message was deleted"), Said(3, ZAID, "and now")]))
     assert (taken.known, taken.added) == (2, 1)
+
+
+async def test_a_file_that_an_export_left_out_comes_late(database: Database, tmp_path: Path
+                                                          ) -> None:
+    """WhatsApp delivers the picture afterwards: it takes the place that the export kept."""
+    chat = await group(database)
+    await take(database, tmp_path / "a.txt", exported([Said(1, ZAID, "<Media omitted>")]))
+    sender = Sender(pn="923007000003")
+    sender_id = await database.write(directory.ensure(sender, at(1)))
+    new = NewRecord(
+        chat_id=chat.id, kind="document", origin="whatsapp", source_id="LATE1", sender=sender,
+        sent_at=at(1) + 3000, received_at=at(90), media_name="List of closed schools.pdf",
+        media_mime="application/pdf", raw=b"raw")
+    known = await database.write(merging.imported(new, sender_id))
+    assert known is not None
+    assert known == await database.write(merging.imported(new, sender_id)), "delivered again"
+    record = await messages.get(database, known)
+    assert record is not None and (record.kind, record.media_name) == (
+        "document", "List of closed schools.pdf")
+    assert (await messages.by_whatsapp(database, chat.id, "LATE1")) == record
+    assert [hit.record.id for hit in await search.find(database, "closed schools")] == [known]
+    other = await database.write(merging.imported(replace(new, source_id="LATE2"), sender_id))
+    assert other is None, "a second file of that minute is another"
 
 
 async def test_what_comes_between_stands_between(database: Database, tmp_path: Path) -> None:

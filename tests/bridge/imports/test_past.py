@@ -116,3 +116,32 @@ async def test_a_past_before_the_live_part_gets_a_room_of_its_own(house, tmp_pat
             return not rows
 
         await until(quiet)
+
+
+async def test_what_whatsapp_delivers_after_an_export_is_not_there_twice(house, tmp_path,
+                                                                         database_url):
+    """The link was down, an export was imported, then WhatsApp hands over what had waited."""
+    async with bridge_here(house, tmp_path, database_url) as here:
+        path = tmp_path / "a.txt"
+        path.write_text(line(LIVE, "+92 300 7000003", "Two teachers were absent today")
+                        + line(LIVE, "Gul", "Noted, I call them tomorrow morning"),
+                        encoding="utf-8")
+        chat = await here.db.write(directory.ensure_chat(here.jid, "Sibi", "", 0))
+        found = await survey.survey(here.db, path, ZONE, chat_id=chat.id, order="dmy")
+        await taking.take(here.db, MediaStore(tmp_path / "media"), found, chat, ZONE, ACTOR)
+        late = (LIVE_AT + 3600) * 1000
+        for _ in range(2):
+            await here.deliver(
+                wire.delivery(wire.message(here.jid, "A1", "Two teachers were absent today",
+                                           at=LIVE_AT, **ZAFAR), at=late),
+                wire.delivery(wire.message(here.jid, "A2", "Noted, I call them tomorrow morning",
+                                           at=LIVE_AT + 5, pn="923007000008", name="Gul"), at=late),
+                wire.delivery(wire.message(here.jid, "A3", "Who are they?", at=LIVE_AT + 9,
+                                           **ZAFAR), at=late))
+        room = await here.room()
+        await here.shown(room, "Who are they?")
+        assert await here.bodies(room) == [
+            "Two teachers were absent today", "Noted, I call them tomorrow morning",
+            "Who are they?"]
+        rows = await here.db.read("SELECT count(*) AS n FROM record WHERE kind = 'text'")
+        assert rows[0]["n"] == 3
