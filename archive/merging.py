@@ -1,63 +1,22 @@
-"""Merging: messages of a chat export into a record that may hold some of them already.
-
-An export has no message ids, and tells minutes, not seconds. What a message is, is told by its
-minute, its sender, its kind and its words, and by which of several equal ones in that minute it is
-(`ok` twice is two messages). From that comes the source id under which it is written, so that the
-same line of any file is the same record. What came another way, live or under another name of the
-sender, has other ids; it is compared line by line, and each record stands for one line at most.
+"""Merging: messages of a chat export into a record that may hold some of them already
+(archive.likeness tells which).
 
 So importing is idempotent and, of files from several phones, commutative: the record holds, for
 each minute, sender, kind and text, as many messages as the source that has most of them.
 """
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from archive import clean, ids, messages, rows, search, unread
 from archive.db import Database, Many, Row, Unit
+from archive.likeness import LONG, MINUTE_MS, Held, Line, class_of, field_in, pair, words_of
 from archive.model import MESSAGE_KINDS, RECORD_KINDS, NewRecord
 
-MINUTE_MS = 60_000
-# Kinds by which messages are compared: an export made without media does not tell what a file was.
-FILES = ("image", "video", "audio", "document", "sticker")
-_CLASSES = {
-    **dict.fromkeys((*FILES, "contact"), "m"),
-    "text": "t", "location": "l", "poll": "p", "notice": "n", "event": "u"}
-# What `detail.field` of an unsupported one says, as an export does.
-MEDIA, DELETED = "omittedMedia", "deletedMessage"
-_FIELDS = {MEDIA: "m", DELETED: "d"}
-_CLOSE_MS = 3_000  # two clocks may put one message into two minutes, when it was near their border
-_LONG = 16  # characters of a text that nobody writes twice within such a moment
 _TRIES = 20  # other processes may take the same ids at the same moment
-
-_MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068"
-                                "\u2069\ufeff"))
-_MENTION = re.compile("@(?:\u2068[^\u2069\n]*\u2069|\\+?\\d[\\d ]{5,18}\\d)")
-
-
-class Line(NamedTuple):
-    """A message of an export, ready to be written. `source_id`: of `identity`; `at`: Unix ms, the
-    minute or better; `sure`: its sender has a number, and is no bare name of an address book;
-    `same`: its words as `words_of` compares them."""
-
-    source_id: str
-    at: int
-    sender_id: int | None
-    sure: bool
-    kind: str
-    same: str
-    text: str
-    media: str | None  # sha256 in the store
-    media_name: str | None
-    media_mime: str | None
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -72,41 +31,6 @@ class Merged:
     last: int = 0
     known: int = 0
     filled: int = 0
-
-
-class _Held(NamedTuple):
-    """A record that a line may be."""
-
-    id: int
-    imported: bool
-    cls: str
-    sender_id: int | None
-    at: int
-    same: tuple[str, ...]  # its words, and those that it was given later
-    deleted: bool
-
-
-def words_of(text: str) -> str:
-    """A text as two phones, or the live mirror and a phone, are compared: without direction marks,
-    whom it mentions (each phone has names of its own), and how much blank stands between words."""
-    if text.isascii() and "@" not in text:
-        return " ".join(text.split())
-    text = unicodedata.normalize("NFC", _MENTION.sub("@", text).translate(_MARKS))
-    return " ".join(text.split())
-
-
-def class_of(kind: str, field: str | None = None) -> str:
-    """The class in which a record of this kind (and of an unsupported one, `detail.field`) is
-    compared."""
-    return _CLASSES.get(kind) or _FIELDS.get(field or "", "u")
-
-
-def identity(at: int, cls: str, sender_id: int | None, same: str) -> str:
-    """The source id of the first such message of its minute; the second has `:2` behind it. The
-    minute stands first: ids of one time lie together in the index."""
-    said = hashlib.blake2b(
-        f"{cls}{sender_id or 0}|{same}".encode("utf-8", "surrogatepass"), digest_size=9)
-    return f"import:{at // MINUTE_MS:07x}:{said.hexdigest()}"
 
 
 def merge(chat_id: int, lines: Sequence[Line], received_at: int) -> Unit[Merged]:
@@ -125,7 +49,7 @@ def merge(chat_id: int, lines: Sequence[Line], received_at: int) -> Unit[Merged]
             candidates = [other for other in (yield from _candidates(chat_id, first, last))
                           if other.id not in taken]
             left = [n for n in range(len(lines)) if n not in found]
-            found.update(_pair(lines, left, candidates))
+            found.update(pair(lines, left, candidates))
         lines = _in_place(lines, found)
     filled = yield from _fill(lines, found)
     fresh = [line for n, line in enumerate(lines) if n not in found] if found else lines
@@ -164,7 +88,7 @@ def _in_place(lines: Sequence[Line], found: dict[int, int]) -> Sequence[Line]:
 # Which record a line is
 
 
-def _candidates(chat_id: int, first: int, last: int) -> Unit[list[_Held]]:
+def _candidates(chat_id: int, first: int, last: int) -> Unit[list[Held]]:
     """The messages and notices of a stretch of the record."""
     kinds = (*MESSAGE_KINDS, "notice")
     held = yield (
@@ -184,125 +108,13 @@ def _candidates(chat_id: int, first: int, last: int) -> Unit[list[_Held]]:
                 edits[row["target_id"]].append(words_of(row["text"]))
             else:
                 deleted.add(row["target_id"])
-    return [_Held(row["id"], row["origin"] == "import", _class_of_row(row), row["sender_id"],
+    return [Held(row["id"], row["origin"] == "import", _class_of_row(row), row["sender_id"],
                   row["sent_at"], (words_of(row["text"]), *edits[row["id"]]), row["id"] in deleted)
             for row in held]
 
 
 def _class_of_row(row: Row) -> str:
-    detail = row["detail"] or ""
-    field = next((field for field in _FIELDS if field in detail), None)
-    return class_of(row["kind"], field)
-
-
-def _pair(lines: Sequence[Line], left: Sequence[int], candidates: Sequence[_Held]
-          ) -> dict[int, int]:
-    """Lines (by number) that are records: the surest likeness first; one line a record."""
-    open_lines, open_records = dict.fromkeys(left), {held.id: held for held in candidates}
-    found: dict[int, int] = {}
-    for line_keys, record_keys, fits in _LIKENESSES:
-        by_key: dict[object, list[_Held]] = defaultdict(list)
-        for held in open_records.values():
-            for key in record_keys(held):
-                by_key[key].append(held)
-        if not by_key:
-            continue
-        for n in list(open_lines):
-            match = next((held for key in line_keys(lines[n]) for held in by_key.get(key, ())
-                          if held.id in open_records and fits(lines[n], held)), None)
-            if match is not None:
-                found[n] = match.id
-                del open_lines[n], open_records[match.id]
-    return found
-
-
-def _line_class(line: Line) -> str:
-    return class_of(line.kind, next((f for f in _FIELDS if f in line.detail), None))
-
-
-def _always(line: Line, held: _Held) -> bool:
-    return True
-
-
-def _whole(line: Line) -> Iterable[object]:
-    yield line.at // MINUTE_MS, line.sender_id, _line_class(line), line.same
-
-
-def _whole_held(held: _Held) -> Iterable[object]:
-    return [(held.at // MINUTE_MS, held.sender_id, held.cls, same) for same in held.same]
-
-
-def _who(line: Line) -> Iterable[object]:
-    yield line.at // MINUTE_MS, line.sender_id
-
-
-def _who_held(held: _Held) -> Iterable[object]:
-    yield held.at // MINUTE_MS, held.sender_id
-
-
-def _less_told(line: Line, held: _Held) -> bool:
-    """Whether one of the two tells less of the same than the other: a file without its caption, a
-    deleted message that the mirror heard before, one that either side could not read. Not so of two
-    exports: what is less in one of them may be another message."""
-    cls = _line_class(line)
-    if held.imported:
-        return False
-    if cls == held.cls == "m":
-        return not line.same or "" in held.same
-    if cls == "d":
-        return held.deleted
-    if cls == "u":
-        return held.cls != "n"
-    return cls == held.cls == "l" or (held.cls == "u" and cls not in ("t", "n"))
-
-
-def _notice(line: Line) -> Iterable[object]:
-    if line.kind == "notice":
-        yield line.at // MINUTE_MS
-
-
-def _notice_held(held: _Held) -> Iterable[object]:
-    if held.cls == "n" and not held.imported:  # the mirror says it in other words
-        yield held.at // MINUTE_MS
-
-
-def _near(line: Line) -> Iterable[object]:
-    if len(line.same) >= _LONG:
-        minute = line.at // MINUTE_MS
-        return [(m, line.sender_id, line.same) for m in (minute - 1, minute + 1)]
-    return ()
-
-
-def _near_held(held: _Held) -> Iterable[object]:
-    if held.imported:
-        return ()
-    return [(held.at // MINUTE_MS, held.sender_id, same) for same in held.same]
-
-
-def _at_the_border(line: Line, held: _Held) -> bool:
-    minute = line.at // MINUTE_MS * MINUTE_MS
-    return minute - _CLOSE_MS <= held.at < minute + MINUTE_MS + _CLOSE_MS
-
-
-def _words_alone(line: Line) -> Iterable[object]:
-    if line.same and not line.sure and line.kind != "notice":
-        yield line.at // MINUTE_MS, _line_class(line), line.same
-
-
-def _words_alone_held(held: _Held) -> Iterable[object]:
-    if not held.imported:  # whom the phone calls so is not known yet
-        return [(held.at // MINUTE_MS, held.cls, same) for same in held.same]
-    return ()
-
-
-_LIKENESSES: tuple[tuple[Callable[[Line], Iterable[object]], Callable[[_Held], Iterable[object]],
-                         Callable[[Line, _Held], bool]], ...] = (
-    (_whole, _whole_held, _always),
-    (_who, _who_held, _less_told),
-    (_near, _near_held, _at_the_border),
-    (_words_alone, _words_alone_held, _always),
-    (_notice, _notice_held, _always),
-)
+    return class_of(row["kind"], field_in(row["detail"]))
 
 
 def imported(new: NewRecord, sender_id: int | None) -> Unit[int | None]:
@@ -323,7 +135,7 @@ def imported(new: NewRecord, sender_id: int | None) -> Unit[int | None]:
             return row["message_id"] == new.source_id
         if (_class_of_row(row), words_of(row["text"])) != (cls, same):
             return False
-        return row["sender_id"] == sender_id or (not row["sure"] and len(same) >= _LONG)
+        return row["sender_id"] == sender_id or (not row["sure"] and len(same) >= LONG)
 
     found = next((row for row in held if fits(row)), None)
     if found is None:
@@ -370,20 +182,10 @@ def _write(chat_id: int, fresh: Sequence[Line], received_at: int, first: int, la
     wrong = {line.kind for line in fresh}.difference(RECORD_KINDS)
     if wrong:
         raise ValueError(f"not a record: kind {wrong.pop()!r}")
-    left: Sequence[Line] = fresh
-    written: dict[str, int] = {}
-    for _ in range(_TRIES):
-        yield _INSERT, Many([_values(chat_id, line, received_at) for line in left])
-        stand = yield (
-            "SELECT id, source_id FROM record WHERE chat_id = ? AND id >= ? AND id < ?",
-            (chat_id, first, last))
-        written = {source: record_id for record_id, source in stand}
-        left = [line for line in left if line.source_id not in written]
-        if not left:
-            break
-    else:
-        raise RuntimeError(f"{len(left)} messages found no free record id")
-    added = tuple(written[line.source_id] for line in fresh)
+    others = yield "SELECT 1 FROM record WHERE id >= ? AND id < ? LIMIT 1", (first, last)
+    added = None if others else (yield from _insert_alone(chat_id, fresh, received_at, first, last))
+    if added is None:
+        added = yield from _insert_between(chat_id, fresh, received_at, first, last)
     index, unread_ids, terms = Many(), Many(), search.terms
     for record_id, line in zip(added, fresh, strict=True):
         if found := terms(line.text, line.media_name):
@@ -395,19 +197,55 @@ def _write(chat_id: int, fresh: Sequence[Line], received_at: int, first: int, la
     return added
 
 
-_INSERT = """INSERT INTO record (id, chat_id, kind, origin, source_id, sender_id, sent_at,
-    received_at, text, media, media_name, media_mime, detail)
-    VALUES ((SELECT coalesce(max(id) + 1, ?) FROM record WHERE id >= ? AND id < ?),
-    ?, ?, 'import', ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+_COLUMNS = """INSERT INTO record (id, chat_id, kind, origin, source_id, sender_id, sent_at,
+    received_at, text, media, media_name, media_mime, detail)"""
+_VALUES = "?, ?, 'import', ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_ALONE = f"{_COLUMNS} VALUES (?, {_VALUES}"
+_BETWEEN = f"""{_COLUMNS} VALUES (
+    (SELECT coalesce(max(id) + 1, ?) FROM record WHERE id >= ? AND id < ?), {_VALUES}"""
+
+
+def _insert_alone(chat_id: int, fresh: Sequence[Line], received_at: int, first: int, last: int
+                  ) -> Unit[tuple[int, ...] | None]:
+    """Nothing of any group stands in that time, as mostly where history is imported: ids are free.
+    None when another process has just written there."""
+    following: dict[int, int] = {}
+    added = []
+    for line in fresh:
+        second = line.at // 1000
+        record_id = following.get(second) or ids.first_record_id(line.at)
+        following[second] = record_id + 1
+        added.append(record_id)
+    yield _ALONE, Many([(record_id, *_values(chat_id, line, received_at))
+                        for record_id, line in zip(added, fresh, strict=True)])
+    stand = yield "SELECT count(*) AS n FROM record WHERE id >= ? AND id < ?", (first, last)
+    return tuple(added) if stand[0]["n"] == len(fresh) else None
+
+
+def _insert_between(chat_id: int, fresh: Sequence[Line], received_at: int, first: int, last: int
+                    ) -> Unit[tuple[int, ...]]:
+    """Each behind the last of its second."""
+    left: Sequence[Line] = fresh
+    for _ in range(_TRIES):
+        yield _BETWEEN, Many([
+            (second := ids.first_record_id(line.at), second, second + ids.ORDINALS,
+             *_values(chat_id, line, received_at)) for line in left])
+        stand = yield (
+            "SELECT id, source_id FROM record WHERE chat_id = ? AND id >= ? AND id < ?",
+            (chat_id, first, last))
+        written: dict[str, int] = {source: record_id for record_id, source in stand}
+        left = [line for line in left if line.source_id not in written]
+        if not left:
+            return tuple(written[line.source_id] for line in fresh)
+    raise RuntimeError(f"{len(left)} messages found no free record id")
 
 
 def _values(chat_id: int, line: Line, received_at: int) -> tuple[object, ...]:
     source, at, sender_id, _, kind, _, text, media, media_name, media_mime, detail = line
-    first = ids.first_record_id(at)
     if "\0" in text:
         text = clean.text(text)
-    return (first, first, first + ids.ORDINALS, chat_id, kind, source, sender_id, at, received_at,
-            text, media, media_name, media_mime, detail)
+    return (chat_id, kind, source, sender_id, at, received_at, text, media, media_name, media_mime,
+            detail)
 
 
 # What the record holds, for those who look before they merge

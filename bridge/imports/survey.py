@@ -11,7 +11,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-from archive import imports, merging
+from archive import imports, likeness, merging
 from archive.db import Database
 from archive.imports import Known
 from bridge.exports.opening import Export, opened
@@ -175,7 +175,7 @@ def _count(found: Survey, batch: Sequence[Message]) -> None:
 
 def _count_files(found: Survey, batch: Iterable[Message]) -> None:
     for message in batch:
-        if message.kind in merging.FILES or message.kind == "contact":
+        if message.kind in likeness.FILES or message.kind == "contact":
             found.named_files += 1
             found.missing_files += message.detail not in found.export.media
 
@@ -189,14 +189,14 @@ async def _compare(db: Database, chat_id: int, batch: Sequence[Message], found: 
         return
     times = [message.at for message in batch]
     held = await merging.stretch(
-        db, chat_id, min(times), max(times) + merging.MINUTE_MS, _STRETCH,
+        db, chat_id, min(times), max(times) + likeness.MINUTE_MS, _STRETCH,
         live=not sample and all(name in remembered for name in doubtful))
     if not held:
         return
     spoken: dict[tuple[int, str], list[str]] = defaultdict(list)
     for message in batch:
         if message.kind == "text":
-            spoken[message.at // merging.MINUTE_MS, merging.words_of(message.text)].append(
+            spoken[message.at // likeness.MINUTE_MS, likeness.words_of(message.text)].append(
                 message.sender)
     if sample:
         telling = [(minute, words) for minute, _, words in held if len(words) >= _TELLING]

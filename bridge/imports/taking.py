@@ -15,8 +15,9 @@ from typing import Any
 from archive import imports, media, merging
 from archive.cases import Actor
 from archive.db import Database, Unit
+from archive.likeness import Line
 from archive.media import MediaStore
-from archive.merging import Line, Merged
+from archive.merging import Merged
 from archive.model import Chat
 from bridge.exports.opening import Export
 from bridge.exports.reader import ExportError, Reader
