@@ -31,7 +31,8 @@ def candidates(said: Said, chat: Chat) -> list[Candidate]:
     known = {id(given) for given in mine}
     for given in reversed(chat.given):
         quoted = given.message == said.message.quote
-        near = given.thread == said.message.thread and said.message.at - given.at <= LIVE
+        near = given.thread is not None and given.thread == said.message.thread \
+            and said.message.at - given.at <= LIVE
         if (quoted or near) and id(given) not in known and _may_order(given, sender, chat):
             found.append(Candidate(given, _instead(given, sender, chat)))
     return found

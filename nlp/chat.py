@@ -20,7 +20,7 @@ class Given:
     """A directive of the chat, and who has answered it how far: person → state. `words` are those
     of its own part of the message, `whole` of all of it, `before` of what the message goes on from;
     `told`: the persons whose posts it named then; `things`: the words for what is to be handed
-    in; `number`: of its message in the chat."""
+    in; `asked`: all words of its part; `number`: of its message in the chat."""
 
     message: str
     n: int
@@ -35,6 +35,7 @@ class Given:
     told: frozenset[str] = frozenset()
     deeds: frozenset[str] = frozenset()
     things: frozenset[str] = frozenset()
+    asked: frozenset[str] = frozenset()
     number: int = 0
 
 

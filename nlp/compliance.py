@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from nlp.aspect import signs
 from nlp.candidates import candidates
 from nlp.chat import Chat, Given
+from nlp.deeds import deeds
 from nlp.lexicon import has, words
 from nlp.matter import common, listed, stemmed
 from nlp.said import Answer, Directive, Said
@@ -15,10 +16,11 @@ from nlp.targets import Scene, Target, targets
 LONG = 30  # words of an answer that goes through several questions
 
 
-def answer(said: Said, chat: Chat, given: tuple[Directive, ...] = (),
+def answer(said: Said, chat: Chat, given: tuple[Directive, ...] = (), visit: bool = False,
            weights: Mapping[str, float] | None = None) -> Answer | None:
-    """What a message answers, or None. `given`: the orders that the message gives itself."""
-    scene = scene_of(said, chat, given)
+    """What a message answers, or None. `given`: the orders that the message gives itself;
+    `visit`: it reports one."""
+    scene = scene_of(said, chat, given, visit)
     if scene is None:
         return None
     found = targets(scene, weights)
@@ -35,7 +37,8 @@ def _first_asked(said: Said, best: Target, found: list[Target]) -> Target:
                key=lambda one: one.given.n if one.given else 0)
 
 
-def scene_of(said: Said, chat: Chat, given: tuple[Directive, ...] = ()) -> Scene | None:
+def scene_of(said: Said, chat: Chat, given: tuple[Directive, ...] = (),
+             visit: bool = False) -> Scene | None:
     """What is to be weighed of a message that may answer something; None for one that cannot. Who
     passes an order on has not yet answered, unless he says so."""
     if said.sender is None or said.message.kind in ("system", "deleted") or _from_elsewhere(said):
@@ -46,7 +49,7 @@ def scene_of(said: Said, chat: Chat, given: tuple[Directive, ...] = ()) -> Scene
     state, _ = state_of(said)
     if given and not notes(said) and (state != "done" or not _told_apart(said, given)):
         return None
-    return Scene(said, chat, state, found)
+    return Scene(said, chat, state, found, visit)
 
 
 def told(said: Said, target: Target) -> Answer | None:
@@ -58,9 +61,11 @@ def told(said: Said, target: Target) -> Answer | None:
         state, why = unsaid(said, chosen, _asks_back(said)), "what was asked is told"
     if state is None:
         return None
-    if asks(chosen) and state in ("in_progress", "acknowledged") and _tells(
-            said, state, chosen) and has("time_asked", said.text.words) < 0:
-        state, why = "done", "the question is answered"
+    if state == "in_progress" and _will_write(said, chosen):
+        state, why = "acknowledged", "the sender promises to write"
+    elif (state in ("in_progress", "acknowledged") and _answers(said, state, chosen)) or (
+            state == "acknowledged" and _plans(said, chosen)):
+        state, why = "done", "what was asked is told"
     quoted = said.message.quote == chosen.message
     return Answer(chosen.message, chosen.n, state, round(target.chance, 2),
                   (why, "it quotes the order" if quoted else "the order is open and the sender's"))
@@ -73,17 +78,40 @@ def _told_apart(said: Said, given: tuple[Directive, ...]) -> bool:
         for sign in signs(said.text))
 
 
+def _answers(said: Said, state: str, chosen: Given) -> bool:
+    """Whether a question is answered, by whatever is told of it."""
+    return asks(chosen) and _tells(said, state, chosen) and (
+        has("time_asked", said.text.words) < 0 or bool(chosen.asked & words("when_asked")))
+
+
+def _will_write(said: Said, chosen: Given) -> bool:
+    """Whether an account is wanted in writing and only promised, whatever is said already."""
+    found = signs(said.text)
+    return bool(chosen.words & listed("in_writing")) and bool(found) \
+        and found[-1].aspect == "promised"
+
+
+def _plans(said: Said, chosen: Given) -> bool:
+    """Whether a plan is asked for and told: what its sender will do, and not that he will send."""
+    return bool(chosen.asked & words("plans")) and len(said.text) > 5 \
+        and not deeds(said.text.words) & {"hand"} and not notes(said)
+
+
 def _tells(said: Said, state: str, chosen: Given) -> bool:
     """Whether an answer to a question tells something, and is no bare promise to tell it."""
     folded = said.text.words
     found = signs(said.text)
-    if chosen.words & listed("in_writing") and found and found[-1].aspect == "promised":
+    if _will_write(said, chosen):
         return False
     if state == "acknowledged":
         return len(folded) > 5 and (_account(said, chosen) or not (
             (folded[0] in words("noted") and len(folded) < 9) or promises_only(said)
             or (found and found[0].aspect == "promised" and found[0].at < 4)
             or has("promised", folded) >= 0))
+    last = found[-1] if found else None
+    if state == "in_progress" and last and last.aspect == "doing" and set(
+            folded[last.at:]) & words("until"):
+        return False
     return len(folded) > 4 and not (state == "in_progress" and any(
         sign.aspect in ("doing", "begun") and set(folded[sign.start:sign.end]) & words("seeking")
         for sign in found))

@@ -50,7 +50,7 @@ class Reader:
         found = self._visit(said)
         given = directives(said, self.chat, deadlines, days_named(
             said.text.text, message.at, self._calendar), found is not None)
-        answer = self._answered(said, given)
+        answer = self._answered(said, given, found is not None)
         about = said.districts
         if given:
             about = tuple(dict.fromkeys((*about, *(place for one in given for place in of_titles(
@@ -59,8 +59,8 @@ class Reader:
         self._keep(said, given, answer)
         return Findings(given, answer, said.schools, about, found)
 
-    def _answered(self, said: Said, given: tuple[Directive, ...]) -> Answer | None:
-        return compliance.answer(said, self.chat, given)
+    def _answered(self, said: Said, given: tuple[Directive, ...], visit: bool) -> Answer | None:
+        return compliance.answer(said, self.chat, given, visit)
 
     def _said(self, message: Message) -> Said:
         office = self.chat.office
@@ -146,7 +146,8 @@ class Reader:
             self.chat.give(Given(
                 said.message.id, number, said.message.person, said.message.at,
                 said.message.thread, one, matter_of(said, start, one.end, one.action), {}, whole,
-                before, self._told(one), deeds(part), things(part), self.chat.count))
+                before, self._told(one), deeds(part), things(part), frozenset(part),
+                self.chat.count))
 
     def _before(self, said: Said) -> frozenset[str]:
         """The matter of the message that an order goes on from."""

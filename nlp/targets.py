@@ -15,7 +15,7 @@ from nlp.candidates import Candidate
 from nlp.chat import Chat, Given
 from nlp.deeds import deeds
 from nlp.lexicon import has, words
-from nlp.matter import listed, matter, shared, stemmed_word
+from nlp.matter import listed, matter, shared, stemmed, stemmed_word
 from nlp.phrases import data
 from nlp.said import Said
 from nlp.state import PAPERS, gives_number, handed_in, notes, promises_only
@@ -42,6 +42,7 @@ class Scene:
     chat: Chat
     state: str | None  # as far as it can be told without the order
     candidates: list[Candidate]
+    visit: bool = False  # it reports one
     words: frozenset[str] = frozenset()
     deeds: frozenset[str] = frozenset()
     signs: list[Sign] = field(default_factory=list)
@@ -50,7 +51,7 @@ class Scene:
     holders: Counter[str] = field(default_factory=Counter)  # word → messages that have it
 
     def __post_init__(self) -> None:
-        self.words = matter(self.said)
+        self.words = matter(self.said) - _own_place(self.said)
         self.signs = signs(self.said.text)
         self.deeds = _told_deeds(self.said, self.signs)
         for given, _ in self.candidates:
@@ -103,8 +104,8 @@ def _place(scene: Scene, given: Given, told: str, found: Ties) -> None:
     """By quotes and by conversation."""
     said, chat = scene.said, scene.chat
     quoted = chat.quoted(said)
+    found["quoted"] = said.message.quote == given.message
     if said.message.quote:
-        found["quoted"] = said.message.quote == given.message
         answer = chat.answers.get(said.message.quote)
         found["quoted_answer"] = bool(answer) and (answer.message, answer.n) == (
             given.message, given.n)
@@ -117,9 +118,15 @@ def _place(scene: Scene, given: Given, told: str, found: Ties) -> None:
         found["quoted_both"] = 1.0
     found["replied"] = bool(theirs) and theirs.message.person == said.message.person
     if told == "other" and order and said.sender:
-        found["other_named"] = any(holder.person == said.sender.person
-                                   for one in order.named for holder in one.holders)
+        named = [one for one in order.named if said.sender.person in (
+            holder.person for holder in one.holders)]
+        found["other_named"] = any(given.directive.start <= order.text.found[one.start].start
+                                   < given.directive.end for one in named)
+        found["other_mentioned"] = bool(named) and not found["other_named"]
+        found["other_sibling"] = any(one.given.message == given.message and one.told in (
+            "mine", "class") for one in scene.candidates)
         found["other_place"] = said.sender.place in order.districts
+        found["other_cold"] = not (named or found["other_place"] or found["quoted"])
     found["thread"] = given.thread is not None and given.thread == said.message.thread
     found["names_giver"] = any(holder.person == given.sender
                                for one in said.named for holder in one.holders)
@@ -162,6 +169,7 @@ def _so_far(scene: Scene, given: Given, found: Ties) -> None:
                if one.given.message == given.message and one.given.n < given.n
                and one.given.states.get(person) not in ("done", "refused")]
     found["later"] = min(len(earlier), 2)
+    found["conditional"] = bool(given.asked & words("if_words"))
     found["later_bare"] = scene.bare * min(len(earlier), 2)
     last = _last_answer(scene)
     if last:
@@ -193,8 +201,8 @@ def _matter(scene: Scene, given: Given, found: Ties) -> None:
                 if one.given.message == given.message and one.given is not given]
     if siblings:
         best = max(len(scene.parts[id(one)]) for one in siblings)
-        found["part"] = len(part) / (1 + len(part))
-        found["part_elsewhere"] = max(0, best - len(part)) / (1 + max(0, best - len(part)))
+        found["part"] = len(part) / (0.5 + len(part))
+        found["part_elsewhere"] = max(0, best - len(part)) / (0.5 + max(0, best - len(part)))
     found["background"] = bool(shared(scene.words, given.before - given.whole))
     done = scene.deeds & given.deeds
     found["deed"] = bool(done)
@@ -205,6 +213,12 @@ def _matter(scene: Scene, given: Given, found: Ties) -> None:
     theirs = {school.name for school in order.schools} if order else set()
     found["school"] = bool(schools & theirs)
     found["other_school"] = bool(schools and theirs and not schools & theirs)
+
+
+def _own_place(said: Said) -> frozenset[str]:
+    """The words for a sender's own place, which tell none of his orders from another."""
+    return stemmed(word for one in said.named if said.sender and said.sender.place in one.places
+                   for word in said.text.words[one.start:one.end])
 
 
 def _told_deeds(said: Said, found: list[Sign]) -> frozenset[str]:
@@ -226,6 +240,7 @@ def _manner(scene: Scene, given: Given, found: Ties) -> None:
         found["paper_named"] = bool(wanted & set(map(stemmed_word, folded)))
         found["paper_handed"] = not wanted and "hand" in given.deeds
         found["paper_unwanted"] = not wanted and "hand" not in given.deeds
+        found["paper_bare"] = not wanted and not folded
         found["paper_asked"] = asked
         return
     wants = bool(given.things & listed("papers")) or "hand" in given.deeds
@@ -235,6 +250,7 @@ def _manner(scene: Scene, given: Given, found: Ties) -> None:
     if asked:
         noted = len(folded) < BARE or (notes(said) and len(folded) < 9) or promises_only(said)
         found["question_noted"] = noted
+        found["question_going_on"] = scene.state == "in_progress"
         found["question_refused"] = scene.state == "refused"
         found["question_told"] = not (noted or hands or scene.state == "refused")
         found["reason"] = has("reason", folded) >= 0
@@ -282,9 +298,10 @@ def nothing(scene: Scene) -> Ties:
         "none_paper": said.message.kind in PAPERS and bool(folded),
         "none_report": len(said.schools) == 1 and any(word.isdigit() for word in folded)
         and len(folded) > 15,
+        "none_visit": scene.visit,
         "none_class": bool(live) and "mine" not in told,
         "none_stranger": not live,
-        "none_alone": said.message.thread in (None, said.message.id),
+        "none_alone": said.message.thread == said.message.id,
         "none_senior": said.sender is not None and said.sender.rank <= 3,
         "none_all_answered": bool(live) and all(
             one.given.states.get(said.message.person) in ("done", "refused") for one in live),

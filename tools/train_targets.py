@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cli.scoring import orders, threads
 from cli.scoring.corpus import Corpus, load
@@ -30,7 +30,7 @@ from nlp.targets_told import TIES
 from tools.fitting import Example, fit
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "nlp" / "targets.json"
-PULL = 0.002  # of L2, an example
+PULL = 0.001  # of L2, an example
 FITTED = 0.8  # of what was fitted in what is shipped; the rest is by hand
 HIDDEN = 0.5  # what a message counts whose quote is hidden
 BY_HAND = {name: hand for name, (hand, _) in TIES.items()}
@@ -46,10 +46,10 @@ class Taught(Reader):
         self.examples: list[Example] = []
         self._weight = weight
 
-    def _answered(self, said: Said, given: tuple[Directive, ...]) -> Answer | None:
+    def _answered(self, said: Said, given: tuple[Directive, ...], visit: bool) -> Answer | None:
         gold = self.gold.get("complies")
         right = (gold["with"], self.n.get((gold["with"], gold["n"]))) if gold else None
-        scene = compliance.scene_of(said, self.chat, given)
+        scene = compliance.scene_of(said, self.chat, given, visit)
         if scene:
             found = targets(scene)
             hits = [(one.given.message, one.given.n) == right if one.given else not gold
@@ -87,41 +87,48 @@ def examples(corpus: Corpus, name: str, roots: Mapping[str, str | None],
     return reader.examples if reader else []
 
 
-Chat = tuple[Corpus, str, dict[bool, dict[str, str | None]]]
+class Chat(NamedTuple):
+    """A chat of a corpus, its threads as placed, and what is to be learned from it."""
+
+    corpus: Corpus
+    name: str
+    roots: dict[str, str | None]
+    examples: list[Example]
 
 
 def chats_of(corpus: Corpus) -> list[Chat]:
-    """The chats of a corpus with their threads, with quotes visible and hidden."""
-    return [(corpus, name, {quotes: {key: placement.root for key, placement in threads.predict(
-        corpus, chat, quotes).items()} for quotes in (True, False)})
-        for name, chat in corpus.chats.items()]
+    """The chats of a corpus; learned from with quotes visible and hidden."""
+    found = []
+    for name, chat in corpus.chats.items():
+        roots = {quotes: {key: placement.root for key, placement in threads.predict(
+            corpus, chat, quotes).items()} for quotes in (True, False)}
+        found.append(Chat(corpus, name, roots[True], [
+            one for quotes in (True, False)
+            for one in examples(corpus, name, roots[quotes], quotes)]))
+    return found
 
 
-def train(some: Iterable[Chat]) -> dict[str, float]:
+def train(chats: Iterable[Chat]) -> dict[str, float]:
     """Weights from chats."""
-    found = [one for corpus, name, roots in some for quotes in (True, False)
-             for one in examples(corpus, name, roots[quotes], quotes)]
-    weights = fit(found, BY_HAND, BY_HAND, PULL)
+    weights = fit([one for chat in chats for one in chat.examples], BY_HAND, BY_HAND, PULL)
     return {name: round(FITTED * value + (1 - FITTED) * BY_HAND[name], 2)
             for name, value in weights.items()}
 
 
 def predicted(chat: Chat, weights: Mapping[str, float]) -> dict[str, orders.Label]:
     """What is read in a chat by some weights."""
-    corpus, name, roots = chat
-
     class Weighed(Reader):
         """By these weights."""
 
-        def _answered(self, said: Said, given: tuple[Directive, ...]) -> Answer | None:
-            return compliance.answer(said, self.chat, given, weights)
-    return orders.predict(corpus, corpus.chats[name], roots[True], make=Weighed)
+        def _answered(self, said: Said, given: tuple[Directive, ...], visit: bool) -> Answer | None:
+            return compliance.answer(said, self.chat, given, visit, weights)
+    return orders.predict(chat.corpus, chat.corpus.chats[chat.name], chat.roots, make=Weighed)
 
 
 def row(label: str, some: list[Chat], made: Mapping[str, Mapping[str, float]]) -> str:
     """One line of the table that is printed; `made`: chat → weights."""
-    found = {name: predicted(chat, made[name]) for chat in some for name in [chat[1]]}
-    figures = orders.score({name: corpus.chats[name] for corpus, name, _ in some}, found)
+    found = {chat.name: predicted(chat, made[chat.name]) for chat in some}
+    figures = orders.score({chat.name: chat.corpus.chats[chat.name] for chat in some}, found)
     return label.ljust(36) + "  ".join(f"{figures['complies'][key]['f1']:.3f}" for key in (
         "message", "with_target", "with_target_and_state"))
 
@@ -136,14 +143,15 @@ def main() -> None:
     corpora = {str(folder): chats_of(load(folder)) for folder in args.folders}
     every = [chat for some in corpora.values() for chat in some]
     everything = train(every)
-    ways = {"by hand": dict.fromkeys((chat[1] for chat in every), BY_HAND),
-            "trained on all": dict.fromkeys((chat[1] for chat in every), everything)}
+    ways = {"by hand": dict.fromkeys((chat.name for chat in every), BY_HAND),
+            "trained on all": dict.fromkeys((chat.name for chat in every), everything)}
     if args.held_out:
-        ways["held out"] = {chat[1]: train(other for other in every if other[1] != chat[1])
+        ways["held out"] = {chat.name: train(other for other in every if other is not chat)
                             for chat in every}
         ways["trained on the other folders"] = {
-            chat[1]: made for some in corpora.values()
-            for made in [train(other for other in every if other not in some)] for chat in some}
+            chat.name: made for some in corpora.values() for made in [train(
+                other for other in every if other.corpus is not some[0].corpus)]
+            for chat in some}
     print("answers, F1".ljust(36) + "message  target  and state")
     for folder, some in {**corpora, "all": every}.items():
         print(folder)
