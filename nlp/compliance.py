@@ -11,7 +11,7 @@ from nlp.lexicon import has, words
 from nlp.matter import common, listed, stemmed
 from nlp.said import Answer, Directive, Said
 from nlp.state import asks, notes, promises_only, state_of, unsaid
-from nlp.targets import Scene, Target, targets
+from nlp.targets import Scene, Target, reasons, targets
 
 LONG = 30  # words of an answer that goes through several questions
 
@@ -66,9 +66,8 @@ def told(said: Said, target: Target) -> Answer | None:
     elif (state in ("in_progress", "acknowledged") and _answers(said, state, chosen)) or (
             state == "acknowledged" and _plans(said, chosen)):
         state, why = "done", "what was asked is told"
-    quoted = said.message.quote == chosen.message
     return Answer(chosen.message, chosen.n, state, round(target.chance, 2),
-                  (why, "it quotes the order" if quoted else "the order is open and the sender's"))
+                  (why, *reasons(target)))
 
 
 def _told_apart(said: Said, given: tuple[Directive, ...]) -> bool:

@@ -19,6 +19,7 @@ from nlp.matter import listed, matter, shared, stemmed, stemmed_word
 from nlp.phrases import data
 from nlp.said import Said
 from nlp.state import PAPERS, gives_number, handed_in, notes, promises_only
+from nlp.targets_told import TIES
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 SAME_BREATH = timedelta(minutes=5)
@@ -81,6 +82,13 @@ def targets(scene: Scene, weights: Mapping[str, float] | None = None) -> list[Ta
     powers = [math.exp(score - top) for score in scores]
     return [one._replace(chance=power / sum(powers))
             for one, power in zip(found, powers, strict=True)]
+
+
+def reasons(target: Target, most: int = 2) -> tuple[str, ...]:
+    """What speaks most for a target, in words."""
+    weighed = {name: _weights().get(name, 0.0) * value for name, value in target.ties.items()}
+    best = sorted((name for name in weighed if weighed[name] > 0), key=lambda name: -weighed[name])
+    return tuple(TIES[name][1] for name in best[:most])
 
 
 @cache

@@ -2,14 +2,14 @@
 from __future__ import annotations
 
 # Each tie: the odds (natural logarithm) that a person would give before any training, and how it is
-# told. "It" is the message, "that" the order.
+# told. "It" is the answer, "that" or "the order" the order.
 TIES: dict[str, tuple[float, str]] = {
-    "to_mine": (0.8, "that is to its sender's post"),
+    "to_mine": (0.8, "the order is to its sender's post"),
     "to_class": (0.2, "that is to all who hold its sender's post"),
     "to_deputy": (-1.5, "that is to the officer above its sender"),
     "to_unheld": (-1.0, "that is to a post that nobody holds"),
     "to_other": (-3.0, "that is to somebody else"),
-    "quoted": (4.0, "it quotes that"),
+    "quoted": (4.0, "it quotes the order"),
     "quoted_answer": (2.5, "it quotes an answer to that"),
     "quoted_both": (1.0, "both quote the same message"),
     "quoted_other": (-1.5, "it quotes another message"),
@@ -21,12 +21,12 @@ TIES: dict[str, tuple[float, str]] = {
     "other_cold": (-1.0, "neither its sender nor the sender's district is named there"),
     "other_sibling": (-2.0, "another task of the message is its sender's"),
     "other_place": (1.0, "that names its sender's district"),
-    "thread": (1.5, "the same conversation"),
+    "thread": (1.5, "it is in the order's conversation"),
     "names_giver": (1.0, "it names whoever gave that"),
-    "minutes": (1.0, "that was given minutes ago"),
+    "minutes": (1.0, "the order was given minutes before"),
     "hours": (0.6, "that was given within hours"),
     "days": (0.3, "that was given within days"),
-    "near": (0.6, "few messages lie between"),
+    "near": (0.6, "few messages lie between it and the order"),
     "newer": (-1.0, "later orders are open"),
     "first_since": (0.8, "its sender has said nothing since"),
     "late_note": (-1.0, "a promise comes soon, not hours later"),
@@ -43,7 +43,7 @@ TIES: dict[str, tuple[float, str]] = {
     "later_bare": (-0.8, "it names nothing, and other tasks of the message come first"),
     "just_answered": (0.0, "its sender answered that just before"),
     "goes_on": (0.8, "its sender answered another task of the message just before"),
-    "words": (2.5, "words in common"),
+    "words": (2.5, "words in common with the order"),
     "two_words": (0.8, "two or more telling words in common"),
     "words_elsewhere": (-1.5, "another order has more of its words"),
     "other_matter": (-1.0, "no word in common"),
