@@ -272,8 +272,9 @@ def _manner(scene: Scene, given: Given, found: Ties) -> None:
     peers = len(set(given.states) - {said.message.person})
     found["peers"] = 1 - 1 / (1 + peers)
     found["place_first"] = bool(said.named) and said.named[0].start == 0 \
-        and said.named[0].kind == "place" and (peers > 0 or len(given.directive.to) > 1
-                                               or given.directive.to[0].startswith("All "))
+        and said.named[0].kind == "place" and (
+            peers > 0 or len(given.directive.to) > 1
+            or any(title.startswith("All ") for title in given.directive.to))
 
 
 def papers(said: Said) -> frozenset[str]:
