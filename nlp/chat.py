@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from nlp.office import Holder, Office
-from nlp.said import Directive, Said
+from nlp.said import Answer, Directive, Said
 
 KEPT = 600  # messages
 OPEN = 200  # directives
@@ -17,7 +17,10 @@ LATE = timedelta(days=21)  # after that an unquoted answer is to something else
 
 @dataclass
 class Given:
-    """A directive of the chat, and who has answered it how far: person → state."""
+    """A directive of the chat, and who has answered it how far: person → state. `words` are those
+    of its own part of the message, `whole` of all of it, `before` of what the message goes on from;
+    `told`: the persons whose posts it named then; `things`: the words for what is to be handed
+    in; `asked`: all words of its part; `number`: of its message in the chat."""
 
     message: str
     n: int
@@ -27,6 +30,13 @@ class Given:
     directive: Directive
     words: frozenset[str]
     states: dict[str, str] = field(default_factory=dict)
+    whole: frozenset[str] = frozenset()
+    before: frozenset[str] = frozenset()
+    told: frozenset[str] = frozenset()
+    deeds: frozenset[str] = frozenset()
+    things: frozenset[str] = frozenset()
+    asked: frozenset[str] = frozenset()
+    number: int = 0
 
 
 class Chat:
@@ -38,12 +48,19 @@ class Chat:
         self.given: deque[Given] = deque(maxlen=OPEN)
         self.schools: OrderedDict[tuple[str, ...], tuple[str, str | None, str | None]] = \
             OrderedDict()  # words of the name -> name, code, district
-        self.answers: dict[str, str] = {}  # messages that answered one -> state
+        self.answers: dict[str, Answer] = {}  # messages that answered one
+        self.count = 0  # messages so far
+        self.spoke: OrderedDict[str, int] = OrderedDict()  # person -> number of the last message
         self.reports: dict[str, tuple[datetime, str | None]] = {}  # person -> last report begun
 
     def add(self, said: Said) -> None:
         """Keep a message."""
+        self.count += 1
         self.said[said.message.id] = said
+        self.spoke[said.message.person] = self.count
+        self.spoke.move_to_end(said.message.person)
+        while len(self.spoke) > KEPT:
+            self.spoke.popitem(last=False)
         while len(self.said) > KEPT:
             old, _ = self.said.popitem(last=False)
             self.answers.pop(old, None)
@@ -83,7 +100,8 @@ class Chat:
         those that the holder gave."""
         return [given for given in reversed(self.given)
                 if given.sender != holder.person and at - given.at < LATE
-                and any(self.office.includes(title, holder) for title in given.directive.to)]
+                and (holder.person in given.told or any(
+                    self.office.includes(title, holder) for title in given.directive.to))]
 
     def give(self, given: Given) -> None:
         """Keep a directive as open."""

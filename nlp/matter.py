@@ -34,11 +34,15 @@ def stemmed(folded: Iterable[str]) -> frozenset[str]:
 
 def common(one: frozenset[str], two: frozenset[str]) -> int:
     """How many telling words two matters have in common."""
+    return len(shared(one, two))
+
+
+def shared(one: frozenset[str], two: frozenset[str]) -> frozenset[str]:
+    """The telling words of one matter that another has as well, in whichever script."""
     same = one & two
-    return len(same) + sum(bool(_bones(word) & _skeletons(two - same)) for word in one - same
-                           if not word.isascii()) \
-        + sum(bool(_bones(word) & _urdu_skeletons(two - same)) for word in one - same
-              if word.isascii())
+    rest = two - same
+    return same | {word for word in one - same if _bones(word) & (
+        _urdu_skeletons(rest) if word.isascii() else _skeletons(rest))}
 
 
 @lru_cache(4096)
@@ -51,8 +55,16 @@ def stemmed_word(word: str) -> str:
                                        else word)
     if word in _alike():
         return _alike()[word]
-    found = stem(word) or (_singular(word) if _singular(word) in _wanted_words() else "")
+    found = _urdu_stem(word) or stem(word) or (
+        _singular(word) if _singular(word) in _wanted_words() else "")
     return (found[:-1] + "i" if found.endswith("y") else found)[:ALIKE]
+
+
+def _urdu_stem(word: str) -> str:
+    """تبادلہ, تبادلے and تبادلوں alike; "" for a word that has no such ending."""
+    if word.isascii() or len(word) < 5:
+        return ""
+    return next((word[:-len(end)] for end in ("وں", "یں", "ہ", "ے") if word.endswith(end)), "")
 
 
 def _bones(word: str) -> frozenset[str]:
@@ -83,6 +95,13 @@ def _singular(word: str) -> str:
 @cache
 def _wanted_words() -> frozenset[str]:
     return words("papers") | words("data_wanted") | words("pictures")
+
+
+def things(folded: Iterable[str]) -> frozenset[str]:
+    """The words for what can be handed in (papers, pictures, figures), also those too common to
+    tell an order by: `report`."""
+    return (frozenset(map(stemmed_word, folded)) | frozenset(folded)) & (
+        listed("papers") | listed("pictures") | listed("data_wanted"))
 
 
 @cache

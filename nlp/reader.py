@@ -9,9 +9,10 @@ from nlp import compliance
 from nlp.calendar import OfficeCalendar
 from nlp.chat import Chat, Given
 from nlp.deadlines import days_named, read_all
+from nlp.deeds import deeds
 from nlp.directives import directives
 from nlp.districts import in_text, of_titles
-from nlp.matter import matter_of
+from nlp.matter import matter, matter_of, things
 from nlp.named import Names
 from nlp.office import Office
 from nlp.said import Answer, Directive, Findings, Message, Said
@@ -49,7 +50,7 @@ class Reader:
         found = self._visit(said)
         given = directives(said, self.chat, deadlines, days_named(
             said.text.text, message.at, self._calendar), found is not None)
-        answer = compliance.answer(said, self.chat, given)
+        answer = self._answered(said, given, found is not None)
         about = said.districts
         if given:
             about = tuple(dict.fromkeys((*about, *(place for one in given for place in of_titles(
@@ -57,6 +58,9 @@ class Reader:
         said = replace(said, districts=about)
         self._keep(said, given, answer)
         return Findings(given, answer, said.schools, about, found)
+
+    def _answered(self, said: Said, given: tuple[Directive, ...], visit: bool) -> Answer | None:
+        return compliance.answer(said, self.chat, given, visit)
 
     def _said(self, message: Message) -> Said:
         office = self.chat.office
@@ -129,16 +133,31 @@ class Reader:
     def _keep(self, said: Said, given: tuple[Directive, ...], answer: Answer | None) -> None:
         self.chat.add(said)
         if answer:
-            self.chat.answers[said.message.id] = answer.state
+            self.chat.answers[said.message.id] = answer
             for one in self.chat.by_message(answer.message):
                 if one.n == answer.n:
                     one.states[said.message.person] = answer.state
+        if not given:
+            return
+        whole, before = matter(said), self._before(said)
         for number, one in enumerate(given):
+            start = 0 if one.kind == "demand" and not number else one.start
+            part = [word.folded for word in said.text.found if start <= word.start < one.end]
             self.chat.give(Given(
                 said.message.id, number, said.message.person, said.message.at,
-                said.message.thread, one,
-                matter_of(said, 0 if one.kind == "demand" and not number else one.start,
-                          one.end, one.action)))
+                said.message.thread, one, matter_of(said, start, one.end, one.action), {}, whole,
+                before, self._told(one), deeds(part), things(part), frozenset(part),
+                self.chat.count))
+
+    def _before(self, said: Said) -> frozenset[str]:
+        """The matter of the message that an order goes on from."""
+        earlier = self.chat.quoted(said) or next(iter(self.chat.thread(said, 1)), None)
+        return matter(earlier) if earlier else frozenset()
+
+    def _told(self, one: Directive) -> frozenset[str]:
+        """The persons whose posts an order names today."""
+        return frozenset(holder.person for title in one.to
+                         for holder in self.chat.office.holding(title))
 
 
 def _key(name: str) -> tuple[str, ...]:

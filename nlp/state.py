@@ -72,10 +72,18 @@ def asks(given: Given | None) -> bool:
 def _of_the_deed(said: Said, given: Given | None) -> list[Sign]:
     """The signs of a message; a first step (`committee bana di`, `C&W ko likh diya`) is only begun,
     unless it is what the order asks for."""
-    return [sign._replace(aspect=_in_truth(said, sign, given)) for sign in signs(said.text)]
+    found = [sign for sign in signs(said.text) if not _excuses(said, sign)]
+    done = any(sign.aspect == "done" for sign in found)
+    return [sign._replace(aspect=_in_truth(said, sign, given, done)) for sign in found]
 
 
-def _in_truth(said: Said, sign: Sign, given: Given | None) -> str:
+def _excuses(said: Said, sign: Sign) -> bool:
+    """`der hui`, `بیماری کی وجہ سے تاخیر ہوئی`: what came to pass is no deed but a delay."""
+    inside = said.text.words[sign.start:sign.end]
+    return sign.aspect == "done" and bool(set(inside[:sign.at - sign.start]) & words("late"))
+
+
+def _in_truth(said: Said, sign: Sign, given: Given | None, done: bool) -> str:
     """What a sign says of the deed that was ordered."""
     wanted = given.words if given else frozenset()
     inside = said.text.words[sign.start:sign.end]
@@ -87,7 +95,7 @@ def _in_truth(said: Said, sign: Sign, given: Given | None) -> str:
         return "begun"
     if sign.aspect == "begun" and wanted & listed("starting"):
         return "done"
-    return "partly" if _of_the_rest(said, sign) else sign.aspect
+    return "partly" if _of_the_rest(said, sign, done) else sign.aspect
 
 
 def _passed_on(inside: list[str], given: Given | None) -> bool:
@@ -108,10 +116,12 @@ def _hands(inside: list[str]) -> bool:
     return bool(set(inside) & words("handing"))
 
 
-def _of_the_rest(said: Said, sign: Sign) -> bool:
-    """`rest by tomorrow`, `baqi ho rahe hain`: the rest is not done yet."""
+def _of_the_rest(said: Said, sign: Sign, done: bool) -> bool:
+    """`rest by tomorrow`, `baqi ho rahe hain`: the rest is not done yet; nor is, where something
+    is `done`, the third of them."""
+    before = set(said.text.words[sign.start:sign.at])
     return sign.aspect in ("doing", "begun", "promised") and bool(
-        set(said.text.words[sign.start:sign.at]) & words("rest"))
+        before & words("rest") or (done and before & words("others_of_it")))
 
 
 def _step(inside: list[str], verb: int, wanted: frozenset[str]) -> bool:
@@ -123,7 +133,7 @@ def _step(inside: list[str], verb: int, wanted: frozenset[str]) -> bool:
     for at, word in enumerate(inside[:verb]):
         if word in nouns and inside[at + 1] not in words("by") and not common(
                 stemmed([word]), wanted):
-            return True
+            return word not in words("letters") or not common(stemmed(inside), wanted)
     at = has("steps", inside)
     if at < 0 or wanted & listed("step_wanted"):
         return False
@@ -235,10 +245,13 @@ def _clause(said: Said, sign: Sign) -> frozenset[str]:
 
 
 def _rest_later(said: Said) -> bool:
-    """`rest by tomorrow`, `baqi kal`: a clause without a verb."""
+    """`rest by tomorrow`, `baqi kal`, `baqi abhi ghar par hain`: a clause without a verb."""
     folded = said.text.words
-    return any(set(folded[start:end]) & words("rest") and set(folded[start:end]) & (
-        words("when_words") | words("until")) for start, end in clauses(said.text)) \
+    later = words("when_words") | words("until")
+    if said.message.kind not in PAPERS:
+        later |= words("still")
+    return any(set(folded[start:end]) & words("rest") and set(folded[start:end]) & later
+               for start, end in clauses(said.text)) \
         and said.message.kind not in ("location",)
 
 
@@ -263,13 +276,13 @@ def unsaid(said: Said, chosen: Given, asks_back: bool) -> str | None:
     folded = said.text.words
     if asks(chosen) or chosen.words & words("accounts"):
         return "done"
-    counted = any(word.isdigit() for word in folded)
+    counted = any(word[0].isdigit() for word in folded)
     told = bool({"hai", "hain", "ہے", "ہیں", "is", "are"} & set(folded))
     shared = common(stemmed(folded), chosen.words)
-    if chosen.words & listed("data_wanted"):
+    if (chosen.words | chosen.things) & listed("data_wanted"):
         everyone = all(title.startswith("All ") for title in chosen.directive.to)
-        if counted or len(said.schools) > 1 or (shared and not asks_back and (
-                everyone or not told)):
+        if counted or len(said.schools) > 1 or (not asks_back and (
+                (shared and everyone) or not told)):
             return "done"
     elif (len(folded) <= SHORT and counted) or (shared and not asks_back and not told):
         return "done"

@@ -15,10 +15,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +25,12 @@ from cli.scoring.corpus import Corpus, load
 from nlp import told
 from nlp.reading import read
 from nlp.threads import NO_PLACE, Threads
+from tools.fitting import Choice, Example, fit
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "nlp" / "threads.json"
 SURE = 0.6  # of the histories that are learned from: with mistakes, as they will be met
 SHIPPED = 0.52  # of threads.json: rather flat than wrong
 PULL = 0.0003  # of L2, an example
-STEPS = 150
 CLOSE = 12  # wrong choices of an example that are learned from
 ROUNDS = 2  # of histories made by the weights themselves
 FITTED = 0.7  # of what was fitted in what is shipped; the rest is by hand
@@ -71,17 +69,6 @@ BY_HAND: dict[str, float] = {
 }
 # By kind of message: nothing by hand, of either sign, and pulled to nothing.
 BY_HAND.update({name: 0.0 for name in told.names() if " " in name})
-
-Choice = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Example:
-    """A message: its choices' ties, which of them are right, and what it counts."""
-
-    choices: list[Choice]
-    right: list[bool]
-    weight: float
 
 
 def examples(corpus: Corpus, name: str, weights: Mapping[str, float] | None,
@@ -128,61 +115,16 @@ def _is(members: Counter[str | None] | None, gold: str) -> bool:
     return members is not None and members.most_common(1)[0][0] == gold
 
 
-def fit(found: list[Example], start: Mapping[str, float]) -> dict[str, float]:
-    """Weights that make the right choices likeliest."""
-    weights = dict(start)
-    steps = dict.fromkeys(weights, 0.1)
-    before = dict.fromkeys(weights, 0.0)
-    for _ in range(STEPS):
-        slope = _slope(found, weights)
-        for name, value in weights.items():
-            pulled = slope[name] / len(found) - PULL * (value - BY_HAND[name])
-            if pulled * before[name] > 0:
-                steps[name] = min(0.5, steps[name] * 1.2)
-            elif pulled * before[name] < 0:
-                steps[name] = max(0.001, steps[name] * 0.5)
-            before[name] = pulled
-            moved = value + math.copysign(steps[name], pulled) if pulled else value
-            weights[name] = _same_sign(name, moved)
-    return weights
-
-
-def _same_sign(name: str, value: float) -> float:
-    hand = BY_HAND[name]
-    return max(0.0, value) if hand > 0 else min(0.0, value) if hand < 0 else value
-
-
-def _slope(found: list[Example], weights: Mapping[str, float]) -> dict[str, float]:
-    """How the logarithm of the right choices' chances grows with each weight."""
-    slope = dict.fromkeys(weights, 0.0)
-    for example in found:
-        powers = _powers(example.choices, weights)
-        total = sum(powers)
-        right = sum(power for power, is_right in zip(powers, example.right, strict=True)
-                    if is_right)
-        for choice, power, is_right in zip(example.choices, powers, example.right, strict=True):
-            pull = ((power / right if is_right else 0.0) - power / total) * example.weight
-            for name, value in choice.items():
-                slope[name] += pull * value
-    return slope
-
-
-def _powers(choices: list[Choice], weights: Mapping[str, float]) -> list[float]:
-    scores = [sum(weights[name] * value for name, value in choice.items()) for choice in choices]
-    top = max(scores)
-    return [max(1e-12, math.exp(score - top)) for score in scores]
-
-
 def train(corpora: Iterable[tuple[Corpus, str]]) -> dict[str, float]:
     """Weights from chats: (corpus, name of the chat). Between the fitted ones and those by hand:
     the fitted ones place more, the others are wrong less often on chats never seen."""
     chats = list(corpora)
     found = [one for corpus, name in chats for one in examples(corpus, name, None, True)]
-    weights = fit(found, BY_HAND)
+    weights = fit(found, BY_HAND, BY_HAND, PULL)
     for _ in range(ROUNDS):
         own = [one for corpus, name in chats for quotes in (True, False)
                for one in examples(corpus, name, weights, quotes)]
-        weights = fit(found + own, weights)
+        weights = fit(found + own, weights, BY_HAND, PULL)
     return {name: round(FITTED * value + (1 - FITTED) * BY_HAND[name], 2)
             for name, value in weights.items()}
 

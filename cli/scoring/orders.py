@@ -22,7 +22,7 @@ Labels = dict[str, dict[str, Label]]  # chat -> message -> labels in the gold's 
 
 
 def predict(corpus: Corpus, chat: list[Said], roots: dict[str, str | None],
-            quotes: bool = True) -> dict[str, Label]:
+            quotes: bool = True, make: type[Reader] = Reader) -> dict[str, Label]:
     """What is read in a chat, strictly in the order sent; `roots` are the threads as placed.
     Without `quotes` the messages do not say what they quote."""
     result: dict[str, Label] = {}
@@ -36,7 +36,7 @@ def predict(corpus: Corpus, chat: list[Said], roots: dict[str, str | None],
                                     (row.name, row.whatsapp_name))
                              for row in corpus.held(day).values())
             if reader is None:
-                reader = Reader(holders, office)
+                reader = make(holders, office)
             else:
                 reader.know(holders)
         assert reader is not None

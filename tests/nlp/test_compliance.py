@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from nlp.office import Office
 from nlp.said import Answer
-from tests.nlp.test_orders import reader, said
+from tests.nlp.test_orders import HOLDERS, reader, said
 
 DATA = json.loads(Path(__file__).with_name("answers.json").read_text(encoding="utf-8"))
 ORDER = "DEO Zhob stop the pay of both teachers and send the inquiry report by Friday"
@@ -56,6 +58,44 @@ def test_the_words_say_which_order() -> None:
     found = answer("Inquiry report sent sir", "DEO Zhob stop the pay of both teachers today. "
                    "Send the inquiry report by Friday")
     assert found is not None and (found.n, found.state) == (1, "done")
+
+
+def test_the_list_of_targets() -> None:
+    wrong = []
+    for orders, text, wanted in DATA["targets"]:
+        one = reader()
+        for number, order in enumerate(orders, 1):
+            assert one.read(said(number, "director", order, minutes=7 * number)).directives, order
+        found = one.read(said(9, "deo", text, minutes=25)).answer
+        if found is None or found.message != f"m{wanted}":
+            wrong.append(f"{orders}, {text}: {found and found.message} for m{wanted}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_what_is_done_is_left_for_what_is_open() -> None:
+    one = reader()
+    one.read(said(1, "director", "DEO Zhob send the list of closed schools"))
+    one.read(said(2, "director", "DEO Zhob send the list of vacant posts", minutes=2))
+    first = one.read(said(3, "deo", "Sent sir", quote=2, minutes=4)).answer
+    second = one.read(said(4, "deo", "Ye bhi bhej di sir", minutes=9)).answer
+    assert first is not None and first.message == "m2"
+    assert second is not None and (second.message, second.state) == ("m1", "done")
+
+
+def test_who_quotes_an_order_answers_it_whomever_it_was_read_for() -> None:
+    one = reader()
+    one.read(said(1, "director", "DEO Killa Saifullah send the list of closed schools"))
+    found = one.read(said(2, "deo", "Sent sir", quote=1, minutes=9)).answer
+    assert found is not None and (found.message, found.state) == ("m1", "done")
+
+
+def test_an_order_is_answered_by_who_held_the_post_when_it_came() -> None:
+    one = reader()
+    one.read(said(1, "director", "DEO Zhob hand over the charge today"))
+    one.know(Office([replace(each, post="DEO", place="Washuk") if each.person == "deo" else each
+                     for each in HOLDERS]))
+    found = one.read(said(2, "deo", "Charge handed over sir", minutes=300)).answer
+    assert found is not None and (found.message, found.state) == ("m1", "done")
 
 
 def test_a_file_is_what_was_asked_for() -> None:
