@@ -143,7 +143,7 @@ async def _group(db: Database, args: argparse.Namespace, path: Path) -> tuple[Ch
         chat = groups.of_title(await directory.chats(db), title)
         if chat is None:
             raise UserError(f"its name {f'“{title}” ' if title else ''}tells no group of the "
-                            "record: say --group NAME")
+                            "record: say --group NAME, and --new when it is not mirrored")
         return chat, chat.name
     if not args.new:
         try:
@@ -161,21 +161,23 @@ async def _group(db: Database, args: argparse.Namespace, path: Path) -> tuple[Ch
 
 
 async def _ask(db: Database, one: _Import) -> _Import:
-    """Ask who the names are that nothing tells; an empty answer leaves one as it is."""
-    unknown = [meant for meant in one.found.people if meant.how == "unknown"]
+    """Ask who the names are that nothing tells, each once; an empty answer leaves one as it is."""
+    unknown = [meant for meant in one.found.people
+               if not meant.sure and meant.name not in one.people]
     if unknown:
         print(f"{len(unknown)} of {len(one.found.people)} senders are not known. Who are they? "
               "A number with its country, a name of the directory, or Enter.", file=sys.stderr)
     for meant in unknown:
         said = one.found.senders[meant.name]
         while True:
-            print(f"  {meant.name} ({said.messages:,} messages; “{_short(said.sample)}”): ",
+            print(_printable(f"  {meant.name} ({_messages(said.messages)}; "
+                             f"“{_short(said.sample)}”): "),
                   end="", file=sys.stderr, flush=True)
             answer = sys.stdin.readline().strip()
             try:
                 if answer:
                     one.found.people = await naming.told(db, one.found.people, meant.name, answer)
-                    one.people[meant.name] = answer
+                one.people[meant.name] = answer
                 break
             except ExportError as error:
                 print(f"  {error}", file=sys.stderr)
@@ -183,10 +185,11 @@ async def _ask(db: Database, one: _Import) -> _Import:
 
 
 def _note_unknown(one: _Import, path: Path) -> None:
-    """Write the names that nobody is known for into the file of people, for next time."""
-    unknown = {meant.name: f"{one.name}: {one.found.senders[meant.name].messages} messages"
-               for meant in one.found.people if meant.how == "unknown"}
-    if one.people or set(unknown) - set(one.people):
+    """Write what was told, and the names that nobody is known for, into the file of people."""
+    before = naming.read_people(path) if path.exists() else {}
+    unknown = {meant.name: f"{one.name}: {_messages(one.found.senders[meant.name].messages)}"
+               for meant in one.found.people if not meant.sure}
+    if before != one.people or set(unknown) - set(one.people):
         naming.write_people(path, one.people, unknown)
 
 
@@ -208,9 +211,10 @@ def _text(one: _Import, zone: ZoneInfo, taken: Taken | None, shown: str = "") ->
                    for at in (found.first, found.last))
     phone = {"android": "an Android phone", "ios": "an iPhone"}[found.platform]
     lines = [f"{one.path.name} → {one.name}{'' if one.chat else ' (new)'}",
-             f"  {found.messages:,} messages by {len(found.senders)} senders, {first} to {last}, "
+             f"  {_messages(found.messages)} by {len(found.senders)} senders, {first} to {last}, "
              f"from {phone}; dates are read {_SPOKEN[found.order]}, {found.why}",
-             "  " + ", ".join(f"{count:,} {kind}" for kind, count in found.kinds.most_common())]
+             "  " + ", ".join(f"{_KINDS.get(kind, kind)}: {count:,}"
+                              for kind, count in found.kinds.most_common())]
     if found.named_files:
         lines.append(f"  files: {found.named_files - found.missing_files:,} in the export, "
                      f"{found.missing_files:,} left out of it")
@@ -227,8 +231,8 @@ def _people(found: Survey) -> list[str]:
     for meant in found.people:
         said = found.senders[meant.name]
         who = meant.person.name if meant.person else meant.as_json()["number"] or "somebody new"
-        what = f"{who} ({naming.HOW[meant.how]})" if meant.how != "unknown" else "not known"
-        lines.append(f"{meant.name}: {what}, {said.messages:,} messages")
+        what = f"{who} ({naming.HOW[meant.how]})" if meant.sure else "only the name is known"
+        lines.append(f"{meant.name}: {what}, {_messages(said.messages)}")
     return _listed("senders", lines)
 
 
@@ -240,10 +244,10 @@ def _listed(title: str, lines: list[str]) -> list[str]:
 
 
 def _done(taken: Taken, shown: str, zone: ZoneInfo) -> list[str]:
-    lines = [f"  Import {taken.run_id}: {taken.added:,} messages are new in the record, "
-             f"{taken.known:,} were in it already ({taken.seconds:.1f} s)."]
+    lines = [f"  Import {taken.run_id}: new in the record: {taken.added:,}; in it already: "
+             f"{taken.known:,} ({taken.seconds:.1f} s)."]
     if taken.filled:
-        lines.append(f"  {taken.filled:,} messages got the file that the record had not.")
+        lines.append(f"  {_messages(taken.filled)} got the file that the record had not.")
     for _, start, end in taken.gaps:
         moments = [f"{datetime.fromtimestamp(at / 1000, zone):%d %B %Y %H:%M}"
                    for at in (start, end)]
@@ -251,7 +255,15 @@ def _done(taken: Taken, shown: str, zone: ZoneInfo) -> list[str]:
     return lines + ([f"  {shown}"] if shown else [])
 
 
+_KINDS = {"text": "texts", "notice": "WhatsApp's own lines", "media": "media left out",
+          "deletion": "deleted", "image": "pictures", "video": "videos", "audio": "sound",
+          "document": "documents", "sticker": "stickers", "contact": "contacts",
+          "location": "places", "poll": "polls", "unsupported": "not in the export"}
 _SPOKEN = {"dmy": "day, month, year", "mdy": "month, day, year", "ymd": "year, month, day"}
+
+
+def _messages(count: int) -> str:
+    return f"{count:,} message{'s' * (count != 1)}"
 
 
 def _short(text: str) -> str:

@@ -272,11 +272,9 @@ def write_people(path: Path, people: Mapping[str, str], unknown: Mapping[str, st
     lines = ["# Whom the names in chat exports mean, each in quotes: a number with its country, a",
              "# Matrix id, or a name of the directory. What nobody knows stays empty. Then import",
              "# once more: nothing comes in twice."]
-    for name, value in people.items():
-        lines.append(_entry(name, value))
-    for name, remark in unknown.items():
-        if name not in people:
-            lines.append(f"{_entry(name, '')}  # {remark}")
+    for name, value in {**dict.fromkeys(unknown, ""), **people}.items():
+        remark = f"  # {unknown[name]}" if not value and name in unknown else ""
+        lines.append(_entry(name, value) + remark)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
