@@ -17,6 +17,8 @@ from bot.outbox import TXN_KEY
 from config import Config
 from nlp.words import without_fallback
 
+PAST_MS = 7 * 86_400_000  # so long ago is history that nobody is asked about
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -94,7 +96,8 @@ def _is_command(event: Mapping[str, Any], content: Mapping[str, Any], rules: Rul
     """Whether somebody tells the bot something: in words, by a reaction, or by changing what they
     told it."""
     sender = event["sender"]
-    if not sender.endswith(rules.server_suffix) or content.get("org.daftar.bot"):
+    if not sender.endswith(rules.server_suffix) or content.get("org.daftar.bot") or content.get(
+            "org.daftar.history"):
         return False
     if sender in (rules.user_id, rules.bridge_bot):
         return False
@@ -121,6 +124,12 @@ def relation(content: Mapping[str, Any]) -> Mapping[str, Any]:
     """`m.relates_to`, empty when it is missing or malformed."""
     value = content.get("m.relates_to")
     return value if isinstance(value, dict) else {}
+
+
+def is_past(content: Mapping[str, Any], at: int, now: int) -> bool:
+    """Whether a message is history that was brought into the room (of a phone, or a chat export)
+    from so long ago that nobody is to be asked about it. Unix ms."""
+    return bool(content.get("org.daftar.history")) and at < now - PAST_MS
 
 
 def words(content: Mapping[str, Any]) -> str:

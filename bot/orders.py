@@ -75,7 +75,8 @@ async def _considered(voice: Voice, reader: Reader | None, event: SeenEvent, now
         changed = _changed(event, content)
         if changed:
             return await _change(voice, event, content, changed, now)
-        if reader is None or not _counts(voice, event, content):
+        if reader is None or not _counts(voice, event, content) or inbox.is_past(
+                content, event.at, now):
             return None
         root = inbox.thread_root(content)
         if root and await cases.by_card(voice.db, root):

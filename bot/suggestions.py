@@ -47,7 +47,7 @@ async def find(voice: Voice, now: int) -> bool:
     """Look at what was said since the last time (nothing, the first time); whether there may be
     more to look at."""
     cursor, events = await suggested.unread(voice.db)
-    found = [each for event in events if (each := await _considered(voice, event))]
+    found = [each for event in events if (each := await _considered(voice, event, now))]
     if events or await settings.get(voice.db, suggested.CURSOR) is None:
         await voice.db.write(suggested.keep(cursor, found, now))
     return bool(events)
@@ -59,10 +59,10 @@ async def forget(voice: Voice) -> None:
         await voice.db.write(settings.remove(suggested.CURSOR))
 
 
-async def _considered(voice: Voice, event: SeenEvent) -> Suggestion | None:
+async def _considered(voice: Voice, event: SeenEvent, now: int) -> Suggestion | None:
     """The same as `_about`; a message that is odd beyond that holds up no other."""
     try:
-        return await _about(voice, event)
+        return await _about(voice, event, now)
     except MatrixError:
         raise
     except Exception:
@@ -70,11 +70,11 @@ async def _considered(voice: Voice, event: SeenEvent) -> Suggestion | None:
         return None
 
 
-async def _about(voice: Voice, event: SeenEvent) -> Suggestion | None:
+async def _about(voice: Voice, event: SeenEvent, now: int) -> Suggestion | None:
     """The case that a message may belong to, and why: it answers a paper of the case, names its
     number, or names its school."""
     content = json.loads(event.content)
-    if not _counts(voice, event, content):
+    if not _counts(voice, event, content) or inbox.is_past(content, event.at, now):
         return None
     root = inbox.thread_root(content)
     if root and await cases.by_card(voice.db, root):

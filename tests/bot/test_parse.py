@@ -388,3 +388,16 @@ def test_text_from_people_cannot_break_the_screen() -> None:
     assert texts.clean("a\x00b\u202ec\u2066d\ud800e\x1b[31m") == "abcde[31m"
     assert render.html("<script>alert(1)</script>&") == "&lt;script&gt;alert(1)&lt;/script&gt;&amp;"
     assert render.html("سبی") == "\u2068سبی\u2069"
+
+
+def test_history_commands_nothing_and_asks_nobody() -> None:
+    """What a phone hands over, or a chat export brings, was not said to the bot."""
+    content = {"msgtype": "m.text", "body": "!case list", "org.daftar.history": True}
+    event = {"event_id": "$1", "sender": "@u:s", "type": "m.room.message",
+             "origin_server_ts": 1_000, "content": content}
+    rows, _ = inbox.read(RoomTimeline("!r", [event]), _RULES)
+    assert [row.state for row in rows] == ["seen"]
+    week = 7 * 86_400_000
+    assert inbox.is_past(content, 1_000, 1_001 + week)
+    assert not inbox.is_past(content, 1_000, 1_000 + week), "of this week it is asked about"
+    assert not inbox.is_past({"body": "x"}, 1_000, 1_001 + week), "it was only late"
