@@ -393,7 +393,7 @@ def test_text_from_people_cannot_break_the_screen() -> None:
 def test_history_commands_nothing_and_asks_nobody() -> None:
     """What a phone hands over, or a chat export brings, was not said to the bot."""
     content = {"msgtype": "m.text", "body": "!case list", "org.daftar.history": True}
-    event = {"event_id": "$1", "sender": "@u:s", "type": "m.room.message",
+    event = {"event_id": "$1", "sender": "@a:office.test", "type": "m.room.message",
              "origin_server_ts": 1_000, "content": content}
     rows, _ = inbox.read(RoomTimeline("!r", [event]), _RULES)
     assert [row.state for row in rows] == ["seen"]
