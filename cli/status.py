@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from archive import messages, queue, settings
+from archive import imports, messages, queue, settings
 from archive.db import Database, open_database
 from archive.model import QueueRow
 from bridge import line
@@ -20,6 +20,9 @@ MEANING = {
     "unsure": "may have been sent; a person decides",
     "failed": "given up after retries; a notice was posted in the room",
 }
+# A `daftar import` that was killed stays so: the same command again takes it up.
+IMPORTS = {"new": "waits to be looked at", "ready": "waits to be taken in",
+           "running": "being taken in, or broken off (then import the file again)"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
 
 async def status(config: Config) -> dict[str, Any]:
     """`line`: how the line to WhatsApp is; `waiting`: rows to be carried; `lanes`: lanes that hold
-    some; `stuck`: rows that need a person; `record`: counts of the record. Raises ArchiveError."""
+    some; `stuck`: rows that need a person; `imports`: chat exports that are being taken in;
+    `record`: counts of the record. Raises ArchiveError."""
     db = await open_database(config.database_url)
     try:
         stuck: list[QueueRow] = await queue.stuck(db)
@@ -51,6 +55,8 @@ async def status(config: Config) -> dict[str, Any]:
             "lanes": {"to Matrix": len(await queue.lanes(db, "in:")),
                       "to WhatsApp": len(await queue.lanes(db, "out:"))},
             "stuck": [dataclasses.asdict(row) for row in stuck],
+            "imports": [{"id": run.id, "file": run.file_name, "state": run.state}
+                        for run in await imports.open_ones(db)],
             "record": await messages.stats(db),
         }
     finally:
@@ -75,6 +81,8 @@ def as_text(found: dict[str, Any], zone: ZoneInfo) -> str:
     lines += [f"Stuck: {len(found['stuck'])}"]
     lines += [f"  {row['lane']} no. {row['id']}: {row['state']} after {row['tries']} tries: "
               f"{MEANING.get(row['state'], '')}" for row in found["stuck"]]
+    lines += [f"Import {each['id']} of {each['file']}: {IMPORTS[each['state']]}"
+              for each in found["imports"]]
     record = dict(found["record"])
     last = record.pop("last_received_at", 0)
     lines += ["The record:", *(f"  {key}: {value}" for key, value in record.items())]

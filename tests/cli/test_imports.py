@@ -143,3 +143,19 @@ def test_people_files_that_are_none(office: Path, capsys) -> None:
     (office / "people.yaml").write_text("Ali Khan: Nobody At All\n")
     assert take(export(office)) == 2
     assert "whom the directory does not know" in capsys.readouterr().err
+
+
+def test_status_tells_of_one_that_was_broken_off(office: Path, capsys,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("bridge.imports.taking._note", die)
+        assert take(export(office)) == 130
+    main(["status"])
+    assert "Import 1 of WhatsApp Chat with Education Sibi.txt: being taken in, or broken off" in (
+        capsys.readouterr().out)
+    assert take(export(office)) == 0
+    main(["status"])
+    assert "Import 1" not in capsys.readouterr().out.partition("Waiting")[2]
