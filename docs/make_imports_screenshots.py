@@ -45,7 +45,7 @@ def export() -> str:
     at, lines = datetime(2025, 9, 15, 8, 3), []
     for n in range(1416):
         at += timedelta(minutes=37 + n * 7 % 199)
-        who, text = SAID[n * n % 11 % len(SAID)]
+        who, text = SAID[(n * n + n // 3) % len(SAID)]
         half = "am" if at.hour < 12 else "pm"
         lines.append(f"{at:%d/%m/%Y}, {(at.hour - 1) % 12 + 1}:{at:%M} {half} - {who}: {text}"
                      f"{' (' + str(n) + ')' if '<' not in text and 'deleted' not in text else ''}")
@@ -74,9 +74,8 @@ async def prepare(pages: Pages) -> None:
     """A group with a gap, and some persons of the directory."""
     await pages.db.write(gaps.add([pages.made["makran"]], "main", seed.ms("2025-11-02 21:40"),
                                   seed.ms("2025-11-03 13:05")))
-    for name in ("Hani RTSM Kech",):
-        await pages.db.write(directory.ensure(
-            Sender(pn="923007000022", push_name=name), seed.ms("2025-09-01 10:00")))
+    await pages.db.write(directory.ensure(
+        Sender(pn="923007000022", push_name="Hani RTSM Kech"), seed.ms("2025-09-01 10:00")))
 
 
 async def main(folder: Path | None) -> None:
@@ -93,6 +92,12 @@ async def main(folder: Path | None) -> None:
             run = await step(pages)
             await keep(browser, pages, folder, "imports-report", f"/imports/{run.id}")
             if folder is not None:
+                again = await upload(pages, NAME, export().replace("Naseem", "Nasim"))
+                await pages.db.write(imports.move(
+                    again.id, "ready", again.changed_at,
+                    settings={"people": {"Nasim": "Nasim Khan"}}, report={}))
+                await step(pages)
+                await keep(browser, pages, folder, "asked-again", f"/imports/{again.id}")
                 other = await upload(pages, "chat.txt", "03/04/2026, 9:14 am - Ali: closed\n")
                 await keep(browser, pages, folder, "orderless", f"/imports/{other.id}")
                 wrong = await upload(pages, "<b>x.zip", "%PDF")

@@ -69,11 +69,10 @@ COUNTED = {
     "document": ("document", "documents"), "sticker": ("sticker", "stickers"),
     "location": ("location", "locations"), "contact": ("contact card", "contact cards"),
     "poll": ("poll", "polls"), "event": ("event", "events"),
-    "media": ("file of which only the place is left", "files of which only the place is left"),
+    "media": ("file left out", "files left out"),
     "deletion": ("deleted message", "deleted messages"),
     "notice": ("notice of WhatsApp", "notices of WhatsApp"),
-    "unsupported": ("message of which an export holds no content",
-                    "messages of which an export holds no content")}
+    "unsupported": ("message that the export leaves out", "messages that the export leaves out")}
 _CLOSED_BY = re.compile(r"import (\d{1,15})")
 NAME_KINDS = {
     "office": "from the directory",

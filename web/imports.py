@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from archive import audit, directory, imports
+from archive import audit, directory, gaps, imports
 from archive.cases import Actor
 from archive.db import Unit
 from archive.imports import Run
@@ -122,10 +122,14 @@ async def _sheet(request: web.Request, run: Run, answers: Answers, status: int =
                  ) -> web.Response:
     site, now = request.app[SITE], int(time.time() * 1000)
     chats = await directory.chats(site.db)
-    chat = await directory.chat(site.db, run.chat_id) if run.chat_id is not None else None
+    chat, standing = None, []
+    if run.chat_id is not None:
+        chat = await directory.chat(site.db, run.chat_id)
+        standing = await gaps.standing(site.db, run.chat_id)
     response = render(
         request, "import.html", status=status, run=run, chat=chat, chats=chats, answers=answers,
-        people=preview.people(run, answers), words=STATE_WORDS, orders=preview.ORDERS,
+        people=preview.people(run, answers), gaps=standing, words=STATE_WORDS,
+        orders=preview.ORDERS,
         discarded=str(run.report.get("refused", "")).startswith(DISCARDED),
         slow=now - run.changed_at > _SLOW_MS)
     if run.state in UNDER_WAY:  # without JavaScript, and not while somebody types

@@ -42,7 +42,8 @@ class Answers:
 
 @dataclass(frozen=True)
 class Person:
-    """A sender of the file as the page shows them. `field`: the input's name."""
+    """A sender of the file as the page shows them. `field`: the input's name; `known`: more is
+    known of them than the name."""
 
     field: str
     name: str
@@ -132,7 +133,7 @@ def people(run: Run, answers: Answers) -> list[Person]:
     """The file's senders, as the page shows them."""
     return [Person(
         person_field(place), one["name"], one["messages"], one["sample"],
-        one["person"] or one["number"] or "somebody new", one["because"], one["how"] != "unknown",
+        one["person"] or one["number"] or "somebody new", one["because"], one["sure"],
         answers.people[place], answers.problems.get(person_field(place), ""))
         for place, one in enumerate(run.found.get("people", ()))]
 

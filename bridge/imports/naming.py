@@ -64,7 +64,7 @@ class Meant:
 
     def as_json(self) -> dict[str, Any]:
         """For the report."""
-        return {"name": self.name, "how": self.how, "because": HOW[self.how],
+        return {"name": self.name, "how": self.how, "because": HOW[self.how], "sure": self.sure,
                 "person": self.person.name if self.person else "",
                 "number": f"+{self.sender.pn}" if self.sender and self.sender.pn else ""}
 

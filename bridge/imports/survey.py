@@ -169,8 +169,9 @@ def _count(found: Survey, batch: Sequence[Message]) -> None:
             said.messages += count
             said.last = max(said.last, latest[name])
         else:
-            sample = next(m.text for m in batch if m.sender == name)
-            found.senders[name] = Said(count, earliest[name], latest[name], sample[:120])
+            said = found.senders[name] = Said(count, earliest[name], latest[name], "")
+        if not said.sample:
+            said.sample = next((m.text for m in batch if m.sender == name and m.text), "")[:120]
     if "".join(kinds) != "text" * len(kinds):
         _count_files(found, batch)
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,17 +12,21 @@ import pytest
 from aiohttp import ClientResponse, ClientSession, CookieJar, FormData
 from playwright.async_api import Browser
 
-from archive import audit, directory, gaps, imports, messages
+from archive import audit, directory, gaps, imports, messages, postings, posts
 from archive.cases import Actor
+from archive.gazetteer import PostName
 from archive.imports import Run
-from archive.model import NewRecord
+from archive.model import NewRecord, Sender
+from archive.postings import By
 from bridge.imports.jobs import Jobs
 from tests.web import seed
 from tests.web.server import Pages, serve
 from tests.web.test_browser import browser as browser  # a fixture
 from tests.web.test_browser import open_page
 from tests.web.test_reading import entry, read
+from web import incoming
 from web.incoming import UNFINISHED
+from web.rights import is_officer
 from web.signin import SESSION_COOKIE
 
 ADMIN = f"@admin:{seed.SERVER}"
@@ -118,15 +123,22 @@ async def test_readers_see_nothing_of_imports(site: Pages, officer: ClientSessio
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_roles_make_officers(tmp_path: Path, site: Pages) -> None:
-    from web.rights import is_officer
+async def test_roles_make_officers(site: Pages) -> None:
+    deo = Sender(mxid="@deo:office.test")
+    person_id = await site.db.write(directory.ensure(deo, 1))
+    post = await site.db.write(posts.ensure(PostName("DEO", "Loralai")))
+    await site.db.write(postings.assign(
+        post, person_id, "2025-03-10", None, By(Actor("", "directory.csv"), 1)))
     cases = [({}, ADMIN, True), ({ADMIN: "viewer"}, ADMIN, False), ({}, "@x:office.test", False),
              ({"@x:office.test": "officer"}, "@x:office.test", True),
-             ({"@x:office.test": "staff"}, "@x:office.test", False)]
+             ({"@x:office.test": "staff"}, "@x:office.test", False),
+             ({"deo": "officer"}, deo.mxid, True), ({"DEO Loralai": "admin"}, deo.mxid, True),
+             ({"DEO Sibi": "officer", "DC": "admin"}, deo.mxid, False)]
     for roles, user, may in cases:
         site.site.config.bot.roles.clear()
         site.site.config.bot.roles.update(roles)
-        assert await is_officer(site.site.config, site.db, user, 1) == may, (roles, user)
+        at = seed.ms("2026-04-06 08:00")
+        assert await is_officer(site.site.config, site.db, user, at) == may, (roles, user)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -241,6 +253,19 @@ async def test_an_upload_that_breaks_off_leaves_nothing(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_full_disk_is_said(
+        site: Pages, officer: ClientSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(handle: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    token = await token_of(officer)
+    monkeypatch.setattr(incoming.os, "write", full)
+    response = await send(officer, token=token)
+    assert response.status == 507 and "disk is full" in await response.text()
+    assert await imports.latest(site.db) == [] and folder(site) == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_what_a_crash_left_is_swept(tmp_path: Path, database_url: str) -> None:
     (tmp_path / "data" / "imports").mkdir(parents=True)
     for name in ("x.part", "7.upload"):
@@ -263,7 +288,7 @@ async def test_the_preview_tells_what_is_in_the_file_and_asks_who_is_who(
     text = plain(page)
     for words in ("Messages 12, by 4 senders", "28 Dec 2025, 07:01 to 28 Dec 2025, 09:04",
                   "day, month, year because of the date 28/12/2025",
-                  "9 texts, 3 files of which only the place is left", "an Android phone",
+                  "9 texts, 3 files left out", "an Android phone",
                   "Who is that? 3 of 4", "Known 1 of 4", "Import 12 messages",
                   "Sajjad RTSM Sibi the number stands in the file", "اسکول نمبر 7 بند ہے"):
         assert words in text, words
@@ -300,6 +325,7 @@ async def test_the_report_tells_what_came_of_it(site: Pages, officer: ClientSess
     gap, = await site.db.write(gaps.add([chat], "main", start, end))
     await send(officer)
     run = await step(site)
+    assert "this file closes it" in await text_of(officer, "/imports/1")
     await answer(officer, run)
     await step(site)
     text = await text_of(officer, "/imports/1")
@@ -322,6 +348,24 @@ async def test_the_report_tells_what_came_of_it(site: Pages, officer: ClientSess
     assert "imported chat export, import 1" in plain(await read(site, f"/r/{record_id}"))
     async with officer.get(f"/r/{record_id}") as response:
         assert 'href="/imports/1"' in await response.text()
+
+
+async def test_who_is_known_by_name_only_is_asked_about_once_more(
+        site: Pages, officer: ClientSession) -> None:
+    await send(officer)
+    await answer(officer, await step(site))
+    await step(site)
+    await send(officer)
+    text = await text_of(officer, "/imports/2")
+    assert "is being looked at" in text, "what is done does not stand in the way of a second time"
+    run = await step(site)
+    text = await text_of(officer, "/imports/2")
+    assert "Who is that? 3 of 4" in text and "the name alone is known, as before" in text
+    place = next(n for n, one in enumerate(run.found["people"]) if one["name"] == "Qadir Bhai")
+    await answer(officer, run, **{f"person-{place}": "+92 300 7000011"})
+    await step(site)
+    text = await text_of(officer, "/imports/2")
+    assert "0 messages are new in the record" in text and "2 senders are known by name" in text
 
 
 async def test_a_standing_gap_says_how_it_is_closed(site: Pages, officer: ClientSession) -> None:
@@ -382,6 +426,7 @@ async def test_what_the_bridge_finds_stands_at_its_field(
     async with officer.get("/imports/1") as response:
         page = await response.text()
     place = next(n for n, one in enumerate(run.found["people"]) if one["name"] == "Naseem")
+    assert f'<a href="#person-{place}"><bdi>Naseem</bdi></a>' in page
     assert 'value="No Such"' in page and f'id="wrong-person-{place}"' in page
     assert "whom the directory does not know" in page
 
