@@ -44,12 +44,17 @@ class Jobs:
                 for lane in await past.to_wake(self._db):
                     self._wake(lane)
                 for run in await imports.open_ones(self._db):
-                    await self._do(run)
-            except asyncio.CancelledError:
-                raise
+                    await self._try(run)
             except Exception:
                 log.exception("imports rest; they go on in %d s", LOOK_S)
             await asyncio.sleep(LOOK_S)
+
+    async def _try(self, run: Run) -> None:
+        """Do what can be done; what fails (a full disk) is tried again, and none waits for it."""
+        try:
+            await self._do(run)
+        except Exception:
+            log.exception("import %d does not go on; it is tried again in %d s", run.id, LOOK_S)
 
     async def _do(self, run: Run) -> None:
         path = imports.upload(self._config.data, run.id)

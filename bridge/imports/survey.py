@@ -14,7 +14,7 @@ from typing import Any
 from archive import imports, merging
 from archive.db import Database
 from archive.imports import Known
-from bridge.exports.opening import Export, opened
+from bridge.exports.opening import BROKEN_ZIP, Export, opened
 from bridge.exports.reader import ExportError, Message, Reader
 from bridge.imports import naming
 from bridge.imports.naming import Evidence, Meant
@@ -140,8 +140,7 @@ def _checked(path: Path) -> Export:
                     with archive.open(name) as file:
                         while file.read(1 << 20):
                             pass
-        except (zipfile.BadZipFile, OSError, ValueError, EOFError, RuntimeError,
-                NotImplementedError) as error:
+        except BROKEN_ZIP as error:
             raise ExportError(f"the zip is damaged ({error}): export the chat once more") from None
     return export
 

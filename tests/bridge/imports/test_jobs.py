@@ -1,6 +1,10 @@
 """Imports that the page asks for: looked at, asked about, taken in; what a person gets wrong."""
 from __future__ import annotations
 
+import asyncio
+import io
+import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,7 @@ from bridge.imports.jobs import Jobs
 from tests.bridge.imports.phone import ACTOR, ZONE, Said, at, exported, group, held, take
 
 ALI, SARA = "Ali Khan", "Sara Baloch"
+NAME = "WhatsApp Chat with Education Sibi.txt"
 SAID = [Said(n, (ALI, SARA)[n % 2], f"Report number {n} of this morning") for n in range(30)]
 
 
@@ -27,13 +32,12 @@ class Office:
     data: Path
     jobs: Jobs
 
-    async def upload(self, content: str | None, name: str = "WhatsApp Chat with Education Sibi.txt",
-                     **kept: Any) -> int:
+    async def upload(self, content: str | bytes | None, name: str = NAME, **kept: Any) -> int:
         run_id = await self.db.write(imports.begin(name, "0" * 64, 9, "new", ACTOR, at(0), **kept))
         path = imports.upload(self.data, run_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         if content is not None:
-            path.write_text(content, encoding="utf-8")
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
         return run_id
 
     async def say(self, run_id: int, state: str = "ready", **values: Any) -> None:
@@ -159,6 +163,53 @@ async def test_what_is_no_export_is_refused_and_gone(office: Office) -> None:
     run = await office.step(run_id)
     assert run.state == "refused" and "it is a PDF" in run.report["refused"]
     assert not imports.upload(office.data, run_id).exists()
+
+
+def zipped(kind: int, spoil: bytes = b"") -> bytes:
+    """An export with a picture, whose content is spoilt."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", kind) as file:
+        file.writestr(NAME, exported(SAID))
+        file.writestr("IMG-20251228-WA0001.jpg", os.urandom(4000).hex())
+    data = bytearray(target.getvalue())
+    at_data = data.index(b"IMG-20251228-WA0001.jpg") + 400
+    data[at_data:at_data + len(spoil)] = spoil
+    return bytes(data)
+
+
+@pytest.mark.parametrize("content", [
+    zipped(zipfile.ZIP_DEFLATED, b"\xff" * 900), zipped(zipfile.ZIP_STORED, b"\xff" * 900),
+    zipped(zipfile.ZIP_LZMA, b"\xff" * 900), zipped(zipfile.ZIP_BZIP2, b"\xff" * 900)])
+async def test_a_spoilt_zip_is_refused(office: Office, content: bytes) -> None:
+    await group(office.db)
+    run = await office.step(await office.upload(content, "WhatsApp Chat with Education Sibi.zip"))
+    assert run.state == "refused" and "the zip" in run.report["refused"]
+
+
+async def test_what_fails_does_not_stand_in_the_way_of_what_comes_after(
+        office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    await group(office.db)
+    first, second = await office.upload(exported(SAID)), await office.upload(exported(SAID))
+    look = office.jobs._look
+
+    async def full(run: Run, path: Path) -> None:
+        if run.id == first:
+            raise OSError("No space left on device")
+        await look(run, path)
+
+    monkeypatch.setattr(office.jobs, "_look", full)
+    running = asyncio.create_task(office.jobs.run())
+    try:
+        for _ in range(200):
+            run = await imports.get(office.db, second)
+            if run and run.state == "asked":
+                break
+            await asyncio.sleep(0.05)
+        assert run and run.state == "asked"
+        stays = await imports.get(office.db, first)
+        assert stays and stays.state == "new", "it is tried again"
+    finally:
+        running.cancel()
 
 
 async def test_a_file_may_come_a_moment_after_its_row(
