@@ -202,6 +202,9 @@ class Web:
     public_url: str = _doc("The address people type; http://HOST:PORT when empty.", "")
     readers: tuple[str, ...] = _doc(
         "Matrix ids that may read the archive, beside bridge.admins and bridge.staff.", tuple)
+    upload_limit: int = _doc(
+        "Largest chat export that the page Imports takes, in MB; `daftar import` has no limit.",
+        4096)
     metrics_token: str = _doc(
         "What Prometheus shows at /metrics as its bearer token; no such page when empty.", "",
         secret=True)

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from archive.cases import Actor
 from archive.db import Database, Unit
 
+PAGES = "pages"  # in place of a room: done on the archive's pages
 OUTCOMES = ("done", "asked", "mistake", "refused", "failed")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One command. `sentence`: why it was refused, or what was wrong with it."""
+    """One command. `room_id`: PAGES when it was given in no room; `sentence`: why it was refused,
+    or what was wrong with it."""
 
     event_id: str
     room_id: str

@@ -98,6 +98,14 @@ async def open_ones(db: Database) -> list[Run]:
     return [_run(row) for row in rows]
 
 
+async def under_way(db: Database, sha256: str) -> list[Run]:
+    """Imports of a file with that content that are not over, newest first."""
+    rows = await db.read(
+        "SELECT * FROM import_run WHERE state <> 'done' AND state <> 'refused' AND sha256 = ?"
+        " ORDER BY id DESC", sha256)
+    return [_run(row) for row in rows]
+
+
 def upload(data: Path, run_id: int) -> Path:
     """Where a file that was uploaded lies until it is taken in. `data`: the data folder."""
     return data / "imports" / f"{run_id}.upload"

@@ -4,6 +4,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -21,16 +22,19 @@ from web import (
     files,
     filters,
     groups,
+    imports,
+    incoming,
     metrics,
     notifications,
     people,
+    rights,
     schools,
     search,
     signin,
     status,
 )
 from web.sessions import FormTokens, Sessions, Throttle
-from web.site import SESSION, SITE, PageError, Site, render
+from web.site import OFFICER, SESSION, SITE, PageError, Site, render
 
 log = logging.getLogger("daftar.web")
 
@@ -64,6 +68,10 @@ ROUTES = [
     web.get("/schools/visits", schools.visit_list),
     web.get("/schools/visits.csv", schools.visits_file),
     web.get("/notifications", notifications.listing),
+    web.get("/imports", imports.listing),
+    web.post("/imports", imports.upload),
+    web.get("/imports/{run}", imports.one),
+    web.post("/imports/{run}", imports.answer),
     web.get("/status", status.status),
     web.get("/audit", audit.trail),
     web.get("/media/{sha256}", files.media),
@@ -132,6 +140,7 @@ def make_app(config: Config, db: Database, http: ClientSession) -> web.Applicati
         readers=frozenset((*config.bridge.admins, *config.bridge.staff, *config.web.readers)))
     app.add_routes(ROUTES)
     app.on_response_prepare.append(_protect)
+    app.on_startup.append(_sweep)
     return app
 
 
@@ -193,6 +202,8 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     session = site.sessions.get(request.cookies.get(signin.SESSION_COOKIE, ""))
     if session is not None:
         request[SESSION] = session
+        request[OFFICER] = await rights.is_officer(
+            site.config, site.db, session.user, int(time.time() * 1000))
     elif request.match_info.handler not in PUBLIC:
         if request.method not in ("GET", "HEAD") or request.path.startswith(("/media/", "/thumb/")):
             raise PageError(401, "Please sign in to the archive first.")
@@ -200,6 +211,10 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         goal = f"?next={quote(goal, safe='')}" if goal != "/" and len(goal) < 2000 else ""
         raise web.HTTPSeeOther(f"/sign-in{goal}")
     return await handler(request)
+
+
+async def _sweep(app: web.Application) -> None:
+    await asyncio.to_thread(incoming.sweep, imports.folder(app[SITE]))
 
 
 async def _protect(request: web.Request, response: web.StreamResponse) -> None:

@@ -41,7 +41,11 @@ def words(request: web.Request, name: str = "q") -> str:
 
 def day(request: web.Request, name: str, what: str) -> date | None:
     """A date `YYYY-MM-DD` in the query, None when absent or empty. Raises PageError 400."""
-    text = _text(request, name)
+    return read_day(_text(request, name), what)
+
+
+def read_day(text: str, what: str) -> date | None:
+    """The same of a text, such as a form's field."""
     if not text:
         return None
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -52,7 +53,27 @@ _FACTS = {
     "expires": "disappears from phones after (seconds)",
 }
 # Shown elsewhere or for nobody's eyes: a poll's secret would let its votes be read.
-_UNSHOWN = ("quote", "secret", "answers", "vcards", "waveform", "mentions")
+_UNSHOWN = ("quote", "secret", "answers", "vcards", "waveform", "mentions", "import", "omitted")
+# What an export leaves of a message (`detail.field`), as the rooms say it (bridge.shown.convert).
+EXPORTED = {
+    "omittedMedia": "Sent a picture, video, voice message or file. The chat was exported without "
+                    "media.",
+    "deletedMessage": "This message was deleted before the chat was exported.",
+    "waitingMessage": "This message had not reached the phone from which the chat was exported.",
+    "viewOnceMessage": "Sent a picture or video to be seen once; an export does not hold it.",
+    "liveLocation": "Shared a live location."}
+# One and several of a kind that an export holds, or that was added from one.
+COUNTED = {
+    "text": ("text", "texts"), "image": ("picture", "pictures"), "video": ("video", "videos"),
+    "audio": ("voice message or sound", "voice messages and sounds"),
+    "document": ("document", "documents"), "sticker": ("sticker", "stickers"),
+    "location": ("location", "locations"), "contact": ("contact card", "contact cards"),
+    "poll": ("poll", "polls"), "event": ("event", "events"),
+    "media": ("file left out", "files left out"),
+    "deletion": ("deleted message", "deleted messages"),
+    "notice": ("notice of WhatsApp", "notices of WhatsApp"),
+    "unsupported": ("message that the export leaves out", "messages that the export leaves out")}
+_CLOSED_BY = re.compile(r"import (\d{1,15})")
 NAME_KINDS = {
     "office": "from the directory",
     "push": "chosen by the sender", "contact": "from the phone's contacts",
@@ -88,6 +109,9 @@ def environment(zone: ZoneInfo, stylesheet: str) -> jinja2.Environment:
             case, lambda ms: short(at(ms, zone)), isolated),
         "stands": lambda found: visits.standing_words(found, lambda ms: short_day(at(ms, zone))),
         "forwarded": lambda detail: bool(_detail(detail).get("forwarded")),
+        "exported": exported, "import_of": import_of, "import_in": import_in, "counted": counted,
+        "omitted": lambda detail: bool(_detail(detail).get("omitted")),
+        "ms": lambda text: int(datetime.fromisoformat(text).timestamp() * 1000),
     }
     env.tests["continuing"] = continuing
     env.globals |= {"stylesheet": stylesheet, "zone": zone.key}
@@ -238,7 +262,8 @@ def facts(detail: str | None) -> list[tuple[str, str]]:
     return [
         (_FACTS.get(key, key.replace("_", " ")),
          value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-        for key, value in values.items() if key not in _UNSHOWN
+        for key, value in values.items()
+        if key not in _UNSHOWN and not (key == "field" and value in EXPORTED)
     ]
 
 
@@ -256,6 +281,30 @@ def lost_quote(detail: str | None) -> str:
     quote = _detail(detail).get("quote")
     text = quote.get("text") if isinstance(quote, dict) else None
     return text if isinstance(text, str) else ""
+
+
+def exported(detail: str | None) -> str:
+    """What a chat export says in place of a message's content; "" when it is none of that."""
+    return EXPORTED.get(str(_detail(detail).get("field")), "")
+
+
+def import_of(detail: str | None) -> int | None:
+    """The import that a record came from."""
+    found = _detail(detail).get("import")
+    return found if isinstance(found, int) else None
+
+
+def import_in(closed_by: str) -> int | None:
+    """The import that filled a gap; None when it was filled by something else."""
+    match = _CLOSED_BY.fullmatch(closed_by)
+    return int(match[1]) if match else None
+
+
+def counted(kinds: Mapping[str, int]) -> str:
+    """`1,204 texts, 33 pictures`: the most first."""
+    return ", ".join(
+        f"{count:,} {COUNTED.get(kind, (kind, kind))[count != 1]}"
+        for kind, count in sorted(kinds.items(), key=lambda item: -item[1]) if count)
 
 
 def _detail(detail: str | None) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Site:
 
 SITE = web.AppKey("site", Site)
 SESSION = web.RequestKey("session", Session)
+OFFICER = web.RequestKey("officer", bool)  # whether who is signed in may change something
 
 
 class PageError(Exception):
@@ -53,6 +54,7 @@ def render(
     site, session = request.app[SITE], request.get(SESSION)
     body = site.templates.get_template(template).render(
         session=session,
+        officer=bool(request.get(OFFICER)),
         token=site.form_tokens.make(session.id) if session else "",
         path=request.path,
         now=int(time.time() * 1000),

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -18,6 +19,9 @@ _MAGIC = ((b"%PDF", "a PDF"), (b"\xff\xd8\xff", "a picture"), (b"\x89PNG", "a pi
           (b"SQLite format 3", "a database (a phone's backup is not a chat export)"),
           (b"\x1f\x8b", "a gzip archive"), (b"Rar!", "a RAR archive"),
           (b"7z\xbc\xaf", "a 7z archive"))
+# What reading from a zip raises when it is not whole, or packed in a way that phones do not use.
+BROKEN_ZIP = (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, NotImplementedError,
+              zlib.error, lzma.LZMAError)
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -53,8 +57,11 @@ class _Member(io.RawIOBase):
     """A file in a zip as a raw stream, whose faults are told as ExportError."""
 
     def __init__(self, path: Path, member: str) -> None:
-        self._zip = zipfile.ZipFile(path)
-        self._file = self._zip.open(member)
+        try:
+            self._zip = zipfile.ZipFile(path)
+            self._file = self._zip.open(member)
+        except BROKEN_ZIP as error:
+            raise ExportError(f"the zip is damaged ({error}): export the chat once more") from None
 
     def readable(self) -> bool:
         return True
@@ -62,7 +69,7 @@ class _Member(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         try:
             data = self._file.read(len(buffer))
-        except (zipfile.BadZipFile, EOFError, OSError, ValueError, zlib.error) as error:
+        except BROKEN_ZIP as error:
             raise ExportError(f"the zip is damaged ({error}): export the chat once more") from None
         buffer[:len(data)] = data
         return len(data)

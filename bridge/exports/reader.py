@@ -46,6 +46,15 @@ class ExportError(Exception):
     """A file that cannot be taken; the message says what is wrong and what to do."""
 
 
+class OrderError(ExportError):
+    """Nothing in a file tells whether `date` has the day or the month first: a person has to."""
+
+    def __init__(self, date: str) -> None:
+        super().__init__(f"nothing in the file tells whether {date} has the day or the month "
+                         "first: say --date-order dmy (day first) or mdy (month first)")
+        self.date = date
+
+
 class Message(NamedTuple):
     """One message, or one line of WhatsApp's own (kind "notice", without a sender).
 
@@ -97,9 +106,7 @@ class Reader:
             self._dates(), today or date.today())
         if not self.order.order:
             first = self._header.search("\n" + head)
-            shown = first[1].translate(CLEAN) if first else ""
-            raise ExportError(f"nothing in the file tells whether {shown} has the day or the month "
-                              "first: say --date-order dmy (day first) or mdy (month first)")
+            raise OrderError(first[1].translate(CLEAN) if first else "")
         self._clock = stamps.Clock(
             self.order.order, zone, stamps.halves(self._header, "\n" + head), self._words)
         with_colon = colons(self._header, head)
@@ -127,8 +134,8 @@ class Reader:
             yield found
         self.findings.lines = line - 1
         if not self.findings.messages:
-            raise ExportError(f"no date in it can be read with {_SPOKEN[self.order.order]}: leave "
-                              "--date-order out, or say another")
+            raise ExportError(f"no date in it can be read with {_SPOKEN[self.order.order]}: say "
+                              "another order of day, month and year, or none")
         if _CUT.search(last):
             self.findings.doubt(line - 1, "the file ends in the middle of a line: it is kept as "
                                           "part of the message before")

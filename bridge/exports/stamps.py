@@ -71,10 +71,12 @@ class NotStamp(ValueError):
 
 @dataclass(frozen=True)
 class Ordered:
-    """An order of the parts of dates, and why, in words; `order` is "" when nothing decides."""
+    """An order of the parts of dates, and why, in words; `order` is "" when nothing decides;
+    `certain`: the file cannot be read in another."""
 
     order: str
     why: str
+    certain: bool = False
 
 
 class Clock:
@@ -175,11 +177,12 @@ def order_of(dates: Iterable[str], today: date) -> Ordered:
         if fits and len(fits) < len(left):
             left = fits
             if len(left) == 1:
-                return Ordered(left[0], f"because of the date {text.translate(_NO_MARKS)}")
+                return Ordered(
+                    left[0], f"because of the date {text.translate(_NO_MARKS)}", certain=True)
         if fits and len(seen) < 5000:
             seen.append(text)
     if len(left) == 1:
-        return Ordered(left[0], "")
+        return Ordered(left[0], "", certain=True)
     return _by_steps(seen, left)
 
 

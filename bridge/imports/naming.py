@@ -36,6 +36,14 @@ HOW = {
     "directory": "the only one of that name", "unknown": "not found"}
 
 
+class ToldError(ExportError):
+    """What a person said of a name means nobody; the message says why and what to write."""
+
+    def __init__(self, name: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.name = name
+
+
 @dataclass(frozen=True)
 class Meant:
     """Whom a name means. `how`: a key of HOW; `person`: None for somebody new; `sender`: the
@@ -56,7 +64,7 @@ class Meant:
 
     def as_json(self) -> dict[str, Any]:
         """For the report."""
-        return {"name": self.name, "how": self.how, "because": HOW[self.how],
+        return {"name": self.name, "how": self.how, "because": HOW[self.how], "sure": self.sure,
                 "person": self.person.name if self.person else "",
                 "number": f"+{self.sender.pn}" if self.sender and self.sender.pn else ""}
 
@@ -156,7 +164,7 @@ async def _told(db: Database, name: str, value: str) -> Meant:
     """What people.yaml says: a number, a Matrix id, or a person's name. Raises ExportError."""
     sender = None
     if _TOLD_NUMBER.fullmatch(value):
-        sender = Sender(pn=_international(value))
+        sender = Sender(pn=_international(name, value))
         person = await directory.find(db, "pn", sender.pn or "")
     elif _MXID.fullmatch(value):
         sender = Sender(mxid=value)
@@ -164,8 +172,8 @@ async def _told(db: Database, name: str, value: str) -> Meant:
     else:
         found = (await imports.called(db, {imports.fold_name(value): value})).get(value, [])
         if len(found) != 1:
-            raise ExportError(
-                f"“{name}” is said to be “{value}”, "
+            raise ToldError(
+                name, f"“{name}” is said to be “{value}”, "
                 + ("a name of several persons" if found else "whom the directory does not know")
                 + ": write a phone number with its country (+92 …) instead")
         return Meant(name, "told", found[0])
@@ -228,13 +236,14 @@ def number_in(name: str) -> str:
     return re.sub(r"\D", "", name)
 
 
-def _international(value: str) -> str:
+def _international(name: str, value: str) -> str:
     digits = re.sub(r"\D", "", value)
     if value.strip().startswith("+"):
         return digits
     if digits.startswith("00"):
         return digits[2:]
-    raise ExportError(f"{value!r}: write the number with its country: +92 …")
+    raise ToldError(name, f"“{name}” is said to be {value}: write the number with its country: "
+                          "+92 …")
 
 
 def _full(name: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 from archive import imports, likeness, merging
 from archive.db import Database
 from archive.imports import Known
-from bridge.exports.opening import Export, opened
+from bridge.exports.opening import BROKEN_ZIP, Export, opened
 from bridge.exports.reader import ExportError, Message, Reader
 from bridge.imports import naming
 from bridge.imports.naming import Evidence, Meant
@@ -48,6 +48,7 @@ class Survey:
     platform: str
     order: str
     why: str
+    certain: bool = False  # of the order: the dates cannot be read otherwise
     messages: int = 0
     lines: int = 0
     first: int = 0
@@ -91,7 +92,8 @@ async def survey(db: Database, path: Path, zone: tzinfo, *, chat_id: int | None,
     whom names mean, as a person says (naming.people_of_file). Raises ExportError."""
     export = await asyncio.to_thread(_checked, path)
     reader = await asyncio.to_thread(Reader, export.text, zone, order=order)
-    found = Survey(export, reader.platform, reader.order.order, reader.order.why)
+    found = Survey(export, reader.platform, reader.order.order, reader.order.why,
+                   reader.order.certain)
     remembered = await imports.remembered(db, chat_id) if chat_id is not None else {}
     evidence = Evidence()
     batches = reader.batches()
@@ -107,7 +109,7 @@ async def survey(db: Database, path: Path, zone: tzinfo, *, chat_id: int | None,
         if progress is not None:
             progress(found.messages)
     if not found.messages:
-        raise ExportError("it holds no message since then: leave --since out, or give an older day")
+        raise ExportError("it holds no message since then: give an older day, or none")
     found.undecided, found.lines = reader.findings.undecided, reader.findings.lines
     found.people = await naming.decide(
         db, {name: said.messages for name, said in found.senders.items()}, remembered, evidence,
@@ -138,8 +140,7 @@ def _checked(path: Path) -> Export:
                     with archive.open(name) as file:
                         while file.read(1 << 20):
                             pass
-        except (zipfile.BadZipFile, OSError, ValueError, EOFError, RuntimeError,
-                NotImplementedError) as error:
+        except BROKEN_ZIP as error:
             raise ExportError(f"the zip is damaged ({error}): export the chat once more") from None
     return export
 
@@ -167,8 +168,9 @@ def _count(found: Survey, batch: Sequence[Message]) -> None:
             said.messages += count
             said.last = max(said.last, latest[name])
         else:
-            sample = next(m.text for m in batch if m.sender == name)
-            found.senders[name] = Said(count, earliest[name], latest[name], sample[:120])
+            said = found.senders[name] = Said(count, earliest[name], latest[name], "")
+        if not said.sample:
+            said.sample = next((m.text for m in batch if m.sender == name and m.text), "")[:120]
     if "".join(kinds) != "text" * len(kinds):
         _count_files(found, batch)
 
@@ -213,7 +215,8 @@ def as_json(found: Survey, zone: tzinfo) -> dict[str, Any]:
 
     return {
         "title": found.export.title(), "platform": found.platform, "order": found.order,
-        "order_because": found.why, "messages": found.messages, "lines": found.lines,
+        "order_because": found.why, "order_certain": found.certain,
+        "messages": found.messages, "lines": found.lines,
         "first": day(found.first), "last": day(found.last), "kinds": dict(found.kinds),
         "files": {"named": found.named_files, "missing": found.missing_files},
         "people": [{**meant.as_json(), "messages": found.senders[meant.name].messages,
