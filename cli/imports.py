@@ -21,7 +21,7 @@ from archive.model import Chat
 from bridge.exports.opening import opened
 from bridge.exports.reader import ExportError
 from bridge.exports.stamps import ORDERS
-from bridge.imports import groups, naming, past, survey, taking
+from bridge.imports import groups, naming, survey, taking
 from bridge.imports.survey import Survey
 from bridge.imports.taking import Taken
 from cli.errors import UserError
@@ -130,10 +130,9 @@ async def _one(db: Database, config: Config, args: argparse.Namespace, path: Pat
     with _bar("importing", args.json, found.messages) as progress:
         taken = await taking.take(
             db, MediaStore(config.data / "media"), one.found, one.chat, zone, ACTOR,
-            file_name=path.name, since=since, progress=progress)
-    shown = await past.show(db, one.chat, zone) if args.to_matrix else ""
+            file_name=path.name, since=since, to_matrix=args.to_matrix, progress=progress)
     _note_unknown(one, people_file)
-    print(_json(one, zone, taken, shown) if args.json else _text(one, zone, taken, shown))
+    print(_json(one, zone, taken) if args.json else _text(one, zone, taken))
 
 
 async def _group(db: Database, args: argparse.Namespace, path: Path) -> tuple[Chat | None, str]:
@@ -196,16 +195,15 @@ def _note_unknown(one: _Import, path: Path) -> None:
 # What is told
 
 
-def _json(one: _Import, zone: ZoneInfo, taken: Taken | None = None, shown: str = "") -> str:
+def _json(one: _Import, zone: ZoneInfo, taken: Taken | None = None) -> str:
     result: dict[str, Any] = {"file": str(one.path), "group": one.name,
                               **survey.as_json(one.found, zone)}
     if taken is not None:
         result["imported"] = taken.as_json(zone)
-        result["to_matrix"] = shown
     return json.dumps(result, ensure_ascii=False)
 
 
-def _text(one: _Import, zone: ZoneInfo, taken: Taken | None, shown: str = "") -> str:
+def _text(one: _Import, zone: ZoneInfo, taken: Taken | None) -> str:
     found = one.found
     first, last = (f"{datetime.fromtimestamp(at / 1000, zone):%d %B %Y}"
                    for at in (found.first, found.last))
@@ -222,7 +220,7 @@ def _text(one: _Import, zone: ZoneInfo, taken: Taken | None, shown: str = "") ->
     lines += _listed("lines to look at", [f"line {line}: {why}" for line, why in found.undecided])
     if cut := found.cut(zone):
         lines.append(f"  Note: {cut}")
-    lines += _done(taken, shown, zone) if taken else ["  Nothing is written: this was --dry-run."]
+    lines += _done(taken, zone) if taken else ["  Nothing is written: this was --dry-run."]
     return "\n".join(map(_printable, lines))
 
 
@@ -243,7 +241,7 @@ def _listed(title: str, lines: list[str]) -> list[str]:
     return [f"  {title}:", *(f"    {line}" for line in lines[:SHOWN]), *more]
 
 
-def _done(taken: Taken, shown: str, zone: ZoneInfo) -> list[str]:
+def _done(taken: Taken, zone: ZoneInfo) -> list[str]:
     lines = [f"  Import {taken.run_id}: new in the record: {taken.added:,}; in it already: "
              f"{taken.known:,} ({taken.seconds:.1f} s)."]
     if taken.filled:
@@ -252,7 +250,7 @@ def _done(taken: Taken, shown: str, zone: ZoneInfo) -> list[str]:
         moments = [f"{datetime.fromtimestamp(at / 1000, zone):%d %B %Y %H:%M}"
                    for at in (start, end)]
         lines.append(f"  The gap from {moments[0]} to {moments[1]} is closed.")
-    return lines + ([f"  {shown}"] if shown else [])
+    return lines + ([f"  {taken.shown}"] if taken.shown else [])
 
 
 _KINDS = {"text": "texts", "notice": "WhatsApp's own lines", "media": "media left out",

@@ -39,6 +39,7 @@ class Jobs:
 
     async def run(self) -> None:
         """Look for work until cancelled."""
+        await self._sweep()
         while True:
             try:
                 for lane in await past.to_wake(self._db):
@@ -48,6 +49,13 @@ class Jobs:
             except Exception:
                 log.exception("imports rest; they go on in %d s", LOOK_S)
             await asyncio.sleep(LOOK_S)
+
+    async def _sweep(self) -> None:
+        """Remove the files of imports that are over: a crash came before their removal."""
+        for path in imports.upload(self._config.data, 0).parent.glob("*.upload"):
+            run = await imports.get(self._db, int(path.stem)) if path.stem.isdecimal() else None
+            if run is not None and run.state in ("done", "refused"):
+                path.unlink(missing_ok=True)
 
     async def _try(self, run: Run) -> None:
         """Do what can be done; what fails (a full disk) is tried again, and none waits for it."""
@@ -125,11 +133,8 @@ class Jobs:
             chat = await self._db.write(groups.make(str(run.settings["new_group"])))
         taken = await taking.take(
             self._db, self._store, found, chat, self._zone, run.actor, file_name=run.file_name,
-            run_id=run.id, since=run.settings.get("since"))
-        if run.settings.get("to_matrix"):
-            shown = await past.show(self._db, chat, self._zone)
-            await self._db.write(imports.move(
-                run.id, "done", _now(), report={**taken.as_json(self._zone), "to_matrix": shown}))
+            run_id=run.id, since=run.settings.get("since"),
+            to_matrix=bool(run.settings.get("to_matrix")))
         path.unlink(missing_ok=True)
         log.info("import %d: %d new messages in %s", run.id, taken.added, chat.name)
 

@@ -21,7 +21,7 @@ from archive.merging import Merged
 from archive.model import Chat
 from bridge.exports.opening import Export
 from bridge.exports.reader import ExportError, Reader
-from bridge.imports import naming, survey
+from bridge.imports import naming, past, survey
 from bridge.imports.lines import Kept, Liner, mime_of
 from bridge.imports.survey import Progress, Survey
 
@@ -40,6 +40,7 @@ class Taken:
     added: int = 0
     first: int = 0  # of what was added, Unix ms; 0 when nothing was
     last: int = 0
+    shown: str = ""  # what comes into the rooms, in words
     seconds: float = 0.0
 
     def as_json(self, zone: tzinfo) -> dict[str, Any]:
@@ -54,6 +55,7 @@ class Taken:
                 "added_last": moment(self.last) if self.added else None,
                 "gaps_closed": [{"from": moment(start), "to": moment(end)}
                                 for _, start, end in self.gaps],
+                "to_matrix": self.shown,
                 "seconds": round(self.seconds, 2)}
 
 
@@ -79,6 +81,8 @@ class Files:
                     size, sha256 = fresh.stat().st_size, self._store.adopt(fresh)
             except (zipfile.BadZipFile, EOFError) as error:
                 raise ExportError(f"{name} in the zip is damaged ({error})") from None
+            except OSError as error:
+                raise _unkept(error) from error
             self._kept[name] = sha256, mime_of(name)
             self.fresh.append((*self._kept[name], size))
         return self._kept[name]
@@ -92,21 +96,24 @@ class Files:
 async def keep_text(found: Survey, store: MediaStore) -> tuple[str, int]:
     """Keep the export's text as it is, as evidence of what was imported; its SHA-256 and size."""
     def copy() -> tuple[str, int]:
-        with store.incoming() as fresh, fresh.open("wb") as file:
-            raw = found.export.raw()
-            with raw:
+        try:
+            with store.incoming() as fresh, fresh.open("wb") as file, found.export.raw() as raw:
                 shutil.copyfileobj(raw, file, 1 << 20)
-            file.flush()
-            return store.adopt(fresh), file.tell()
+                file.flush()
+                return store.adopt(fresh), file.tell()
+        except OSError as error:
+            raise _unkept(error) from error
 
     return await asyncio.to_thread(copy)
 
 
 async def take(db: Database, store: MediaStore, found: Survey, chat: Chat, zone: tzinfo,
                actor: Actor, *, file_name: str = "", run_id: int | None = None,
-               since: int | None = None, progress: Progress | None = None) -> Taken:
+               since: int | None = None, to_matrix: bool = False,
+               progress: Progress | None = None) -> Taken:
     """Take a file that `survey` looked at into a group's record. `run_id`: when the import is
-    noted already. Raises ExportError, and then the report says so."""
+    noted already; `to_matrix`: what is new is shown in the rooms, too. Raises ExportError, and then
+    the report says so."""
     began = time.monotonic()
     sha256, size = await keep_text(found, store)
     now = _now()
@@ -129,6 +136,7 @@ async def take(db: Database, store: MediaStore, found: Survey, chat: Chat, zone:
         taken.files_missing = liner.files_missing
         taken.gaps = tuple(await db.write(imports.close_gaps(
             chat.id, found.first, found.last, f"import {run_id}")))
+        taken.shown = await past.show(db, chat, zone) if to_matrix else ""
     except ExportError as error:
         await db.write(imports.move(run_id, "refused", _now(), report={"refused": str(error)}))
         raise
@@ -182,6 +190,11 @@ def _note(taken: Taken, lines: Sequence[Line], merged: Merged) -> None:
     if merged.added:
         taken.first = min(taken.first or merged.first, merged.first)
         taken.last = max(taken.last, merged.last)
+
+
+def _unkept(error: OSError) -> ExportError:
+    return ExportError(f"it cannot be kept in the media store ({error.strerror}): see to the disk "
+                       "and import it again; nothing comes in twice")
 
 
 def _now() -> int:

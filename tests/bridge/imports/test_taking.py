@@ -121,3 +121,16 @@ def _written(folder: Path, said: list[Said]) -> Path:
     path = folder / "big.txt"
     path.write_text(exported(said), encoding="utf-8")
     return path
+
+
+async def test_a_full_disk_is_told(database: Database, tmp_path: Path,
+                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    path = zipped(tmp_path / "a.zip", SAID, {PHOTO: b"jpeg of a wall"})
+    with monkeypatch.context() as patched:
+        patched.setattr(MediaStore, "adopt", full)
+        with pytest.raises(ExportError, match="No space left on device.*import it again"):
+            await take(database, path)
+    assert (await take(database, path)).added == 3
