@@ -1,0 +1,106 @@
+"""What a message's body stands for: a text, a file, a place, a poll, a line of WhatsApp's own."""
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from bridge.exports.names import CLEAN
+from bridge.exports.stamps import Known
+from bridge.exports.wording import MARKS, Wording
+
+SHORT = 100  # signs of a body that is worth keeping, should it come again
+_BEGINS = frozenset(MARKS + "<")
+_PAGES = re.compile(rf"[^\n]*\.\w{{1,8}} • [{MARKS}]?[\d,]+ \S+[{MARKS} ]*")
+_MEDIA = (
+    ("sticker", ("STK-", "-STICKER-")), ("audio", ("PTT-", "AUD-", "-AUDIO-", "-PTT-")),
+    ("image", ("IMG-", "-PHOTO-")), ("video", ("VID-", "-VIDEO-", "-GIF-")))
+_ENDINGS = {
+    **dict.fromkeys(("jpg", "jpeg", "png", "heic", "gif"), "image"),
+    **dict.fromkeys(("mp4", "mov", "3gp", "avi", "mkv"), "video"),
+    **dict.fromkeys(("opus", "m4a", "mp3", "aac", "ogg", "wav", "amr"), "audio"),
+    "webp": "sticker", "vcf": "contact"}
+
+
+class Told(NamedTuple):
+    """A message's kind, text, detail and `edited`; `own`: WhatsApp says it, no sender."""
+
+    kind: str
+    text: str
+    detail: str
+    edited: bool
+    own: bool = False
+
+
+class Bodies:
+    """Reads bodies, as the wording has it."""
+
+    def __init__(self, words: Wording, platform: str) -> None:
+        self._words, self._android = words, platform == "android"
+        self._short: Known[Told | None] = Known(self._told)
+        self._lines: Known[Told] = Known(self._line)
+        attached = "|".join(map(re.escape, words.attached_words))
+        self._attached = re.compile(rf"\((?:{attached})\)".encode())
+
+    def of(self, body: str) -> Told | None:
+        """What it stands for; None when it is a text and no more."""
+        return self._short[body] if len(body) <= SHORT else self._told(body)
+
+    def line(self, line: str) -> Told:
+        """A line without a sender; its detail is "" when it is not known."""
+        return self._lines[line] if len(line) <= SHORT else self._line(line)
+
+    def _line(self, line: str) -> Told:
+        return Told("notice", line.translate(CLEAN), self._words.system(line) or "", False, True)
+
+    def files(self, block: bytes) -> bool:
+        """Whether a body of a block may name its file in its middle, as Android writes it."""
+        return self._android and bool(self._attached.search(block))
+
+    def _told(self, body: str) -> Told | None:
+        if not (body[:4] in self._words.begins or body[:1] in _BEGINS or body[-1:] == ">"
+                or (self._android and " (" in body)):
+            return None
+        words, edited = self._words, False
+        for mark in words.edited:
+            if body.endswith(mark):
+                body, edited = body.removesuffix(mark).rstrip(MARKS + " "), True
+        if found := words.whole(body):
+            kind, detail = found
+            text = body.translate(CLEAN) if kind in ("notice", "unsupported") else ""
+            return Told(kind, text, detail, False, kind == "notice" and detail != "call")
+        if body[:1] in MARKS and body and (about := words.system(body)):
+            return Told("notice", body.translate(CLEAN), about, False, True)
+        return self._file(body, edited) or self._place_or_poll(body, edited) or (
+            Told("text", body, "", True) if edited else None)
+
+    def _file(self, body: str, edited: bool) -> Told | None:
+        words = self._words
+        if match := words.attached.match(body):
+            return Told(kind_of(match[1]), body[match.end():], match[1].strip(), edited)
+        if "<" in body and (match := words.attached_ios.search(body)):
+            caption = body[:match.start()].rstrip(MARKS) + body[match.end():]
+            name = match[1].strip()
+            kind = kind_of(name)
+            if kind == "document" and _PAGES.fullmatch(caption):
+                caption = ""  # its title and the number of pages
+            return Told(kind, caption.strip("\n"), name, edited)
+        return None
+
+    def _place_or_poll(self, body: str, edited: bool) -> Told | None:
+        words = self._words
+        if match := words.location.fullmatch(body):
+            return Told("location", "", match[1], edited)
+        if (match := words.poll.match(body)) and words.option.search(body):
+            question, *options = words.option.split(body[match.end():])
+            return Told("poll", question.rstrip("\n"),
+                        "\n".join(option.rstrip("\n") for option in options), edited)
+        return None
+
+
+def kind_of(name: str) -> str:
+    """The kind of a media message, by its file's name."""
+    upper = name.upper()
+    for kind, signs in _MEDIA:
+        if any(sign in upper for sign in signs):
+            return kind
+    return _ENDINGS.get(name.rpartition(".")[2].lower(), "document")
