@@ -36,14 +36,10 @@ class Bodies:
 
     def __init__(self, words: Wording, platform: str) -> None:
         self._words, self._android = words, platform == "android"
-        self._short: Known[Told | None] = Known(self._told)
+        self.short: Known[Told | None] = Known(self.of)  # those of SHORT signs at most
         self._lines: Known[Told] = Known(self._line)
         attached = "|".join(map(re.escape, words.attached_words))
-        self._attached = re.compile(rf"\((?:{attached})\)".encode())
-
-    def of(self, body: str) -> Told | None:
-        """What it stands for; None when it is a text and no more."""
-        return self._short[body] if len(body) <= SHORT else self._told(body)
+        self._attached = re.compile(rf" \((?:{attached})\)(?:\n|\Z)")  # behind a file's name
 
     def line(self, line: str) -> Told:
         """A line without a sender; its detail is "" when it is not known."""
@@ -52,13 +48,10 @@ class Bodies:
     def _line(self, line: str) -> Told:
         return Told("notice", line.translate(CLEAN), self._words.system(line) or "", False, True)
 
-    def files(self, block: bytes) -> bool:
-        """Whether a body of a block may name its file in its middle, as Android writes it."""
-        return self._android and bool(self._attached.search(block))
-
-    def _told(self, body: str) -> Told | None:
+    def of(self, body: str) -> Told | None:
+        """What a body stands for; None when it is a text and no more."""
         if not (body[:4] in self._words.begins or body[:1] in _BEGINS or body[-1:] == ">"
-                or (self._android and " (" in body)):
+                or (self._android and self._attached.search(body))):
             return None
         words, edited = self._words, False
         for mark in words.edited:

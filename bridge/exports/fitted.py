@@ -20,12 +20,11 @@ from bridge.exports.stamps import Clock
 from bridge.exports.wording import MARKS, Wording, bare
 
 SEEN = 300  # beginnings from which the pattern is made
-# Up to the first colon, which in a beginning is that of the time: one without a sender may take a
-# line break in, and is told by it. A sign has four bytes at most.
-_NAME = rf"[^:]{{1,{stamps.NAME * 4}}}"
+_MOST = stamps.NAME * 4  # a sign has four bytes at most
+_ENDS = frozenset(">)")  # of a body that may be more than a text
 _SECONDS = re.compile(r"([:.])\d\d")
 _TELLS = MARKS + "<"
-_NONE = r"\n(?!\n)(?=\n)()()", False  # finds nothing: then HEADERS find all
+_NONE = r"\n(?!\n)(?=\n)()()(?:", False  # finds nothing: then HEADERS find all
 
 
 class Columns(NamedTuple):
@@ -50,7 +49,7 @@ class Fitted:
         # Groups: date, time, with seconds the rest of the time, sender, and the first signs of a
         # body that may be more than a text.
         self.pattern = re.compile(
-            (rf"{shape}(?:({_NAME}):(?: |(?=\n)|\Z)").encode("latin-1") + telling + b")?")
+            rf"{shape}([^:]{{1,{_MOST}}}): ".encode("latin-1") + telling + b"|)")
         self._last = self.pattern.groups - 1  # the sender's group
 
     def split(self, block: bytes, clock: Clock) -> tuple[bytes, Columns]:
@@ -69,9 +68,12 @@ class Fitted:
             for place in [place for place, day in enumerate(days) if day in clock.uneven]:
                 times[place] = clock.at(*parts[place * step + 1:place * step + sender])
         look = set(compress(count(), parts[sender + 1::step]))
-        look.update([place for place, text in enumerate(texts) if text[-1:] == ">"])
-        return parts[0], Columns(times, parts[sender::step], texts,
-                                 [text for text in texts if "\n" in text], look)
+        # One pass for what ends as a file or a mark does, and for what has several lines.
+        more = [place for place, text in enumerate(texts) if text[-1:] in _ENDS or "\n" in text]
+        tall = [texts[place] for place in more if "\n" in texts[place]]
+        look.update(more if not tall else [
+            place for place in more if texts[place][-1:] in _ENDS or ")\n" in texts[place]])
+        return parts[0], Columns(times, parts[sender::step], texts, tall, look)
 
     def time(self, match: re.Match[bytes], clock: Clock) -> int:
         """When a beginning says that it was; less than NO_TIME when there is no such time."""
@@ -94,7 +96,7 @@ def _shape(platform: str, match: re.Match[str], words: Wording) -> tuple[str, bo
         return None
     lead = _literal(text[begin:match.start(1)])
     if platform == "ios" and lead in _LEADS:
-        lead = f"(?:{_LEADS[1].removesuffix(_LEADS[0])})?{_LEADS[0]}"
+        lead = f"(?:{_LEADS[1].removesuffix(_LEADS[0])}|){_LEADS[0]}"
     between = _literal(text[match.end(1):match.start(2)])
     rest = (_literal(seconds[1]) + digits * 2 if seconds else "")
     clock = f"{digits}{{1,2}}{_literal(match[2][-3])}{digits * 2}"
@@ -107,7 +109,10 @@ def _shape(platform: str, match: re.Match[str], words: Wording) -> tuple[str, bo
         clock = clock if seconds else f"[0-9{_literal(match[2][-3])}]{{4,5}}"
     times = f"({clock})({rest}{halves})" if seconds else f"({clock}{halves})"
     end = _literal(text[match.end(3):name])
-    return rf"\n{lead}({date}){between}{times}{end}", bool(seconds)
+    # A sender goes up to the first colon. The time of any later beginning has one: nothing is
+    # passed over, and a sender with a line break in it is seen to be none.
+    sender = "(?:" if match[2][-3] == ":" else r"(?:(?=[^:\n]*:)"
+    return rf"\n{lead}({date}){between}{times}{end}{sender}", bool(seconds)
 
 
 def _digits(sign: str) -> str:
@@ -144,7 +149,7 @@ def _telling(begins: Iterable[str]) -> bytes:
     each = [re.escape(first) + b"(?:" + b"|".join(sorted(map(re.escape, rests))) + b")"
             for first, rests in sorted(firsts.items())]
     guard = b"[" + b"".join(map(re.escape, sorted(firsts))) + b"]"
-    return b"(?:(?=" + guard + b")(?=(" + b"|".join(each) + b")))?"
+    return b"(?:(?=" + guard + b")(?=(" + b"|".join(each) + b"))|)"
 
 
 def _bytes(text: str) -> str:

@@ -17,7 +17,7 @@ from itertools import chain, repeat, starmap
 from typing import NamedTuple, cast
 
 from bridge.exports import pieces, stamps, wording
-from bridge.exports.bodies import Bodies, Told
+from bridge.exports.bodies import SHORT, Bodies, Told
 from bridge.exports.fitted import Columns, Fitted
 from bridge.exports.names import CLEAN, Names, colons
 from bridge.exports.pieces import ExportError, Open
@@ -32,6 +32,7 @@ LOOKED_AT = 1 << 18  # signs from which the platform and the names are told
 UNDECIDED = 200  # lines that are named
 
 _CUT = re.compile(rf"\n[{wording.MARKS}]*\[?\d{{1,4}}[./-]\d{{1,2}}[./-][^\n]{{0,30}}\Z")
+_EMPTY = re.compile(rf"([^:\n]{{1,{stamps.NAME}}}):(?=\n|\Z)")  # a sender of nothing
 _SPOKEN = {"dmy": "the day first", "mdy": "the month first", "ymd": "the year first"}
 _OLDER = ("it looks like a message's beginning, but is older than what stands around it: it is "
           "read as part of the message before")
@@ -118,7 +119,7 @@ class Reader:
         for block, after, split in self._blocks():
             with _no_collection():
                 columns, lines = self._columns(block, after, split)
-                found = self._messages(block, columns)
+                found = self._messages(columns)
             self.findings.lines += lines
             self.findings.messages += len(found)
             last = found[-1].text if found else last
@@ -276,20 +277,19 @@ class Reader:
 
     # Messages
 
-    def _messages(self, block: bytes, columns: Columns) -> list[Message]:
+    def _messages(self, columns: Columns) -> list[Message]:
         """The block's messages."""
         times, raws, bodies, _, look = columns
         senders, texts = list(map(self._names.known.__getitem__, raws)), list(bodies)
-        count, told_of = len(times), self._bodies.of
+        count, short, of = len(times), self._bodies.short, self._bodies.of
         kinds, details, edited = ["text"] * count, [""] * count, [False] * count
-        if self._bodies.files(block):
-            look.update([place for place, text in enumerate(texts) if " (" in text])
         look.update(_places(senders, ""))
         for place in sorted(look):
             if not senders[place]:
                 senders[place], told = self._unnamed(columns, place)
             else:
-                told = told_of(texts[place])
+                text = texts[place]
+                told = short[text] if len(text) <= SHORT else of(text)
             if told:
                 kinds[place], texts[place], details[place], edited[place], own = told
                 if own:
@@ -300,6 +300,8 @@ class Reader:
     def _unnamed(self, columns: Columns, place: int) -> tuple[str, Told]:
         """A message whose sender is not plain, or a line of WhatsApp's own: sender and the rest."""
         raw, body = columns.senders[place], columns.bodies[place]
+        if not raw and (found := _EMPTY.match(body)):
+            raw, body = found[1].encode(), body[found.end():]
         name = raw.decode() if raw else ""
         line = (f"{name}:{body}" if body.startswith("\n") else f"{name}: {body}") if raw else body
         if name and len(name) <= stamps.NAME and "\n" not in name:
