@@ -24,7 +24,7 @@ _MOST = stamps.NAME * 4  # a sign has four bytes at most
 _ENDS = frozenset(">)")  # of a body that may be more than a text
 _SECONDS = re.compile(r"([:.])\d\d")
 _TELLS = MARKS + "<"
-_NONE = r"\n(?!\n)(?=\n)()()(?:", False  # finds nothing: then HEADERS find all
+_NONE = r"\n(?!\n)(?=\n)()()", False  # finds nothing: then HEADERS find all
 
 
 class Columns(NamedTuple):
@@ -49,7 +49,7 @@ class Fitted:
         # Groups: date, time, with seconds the rest of the time, sender, and the first signs of a
         # body that may be more than a text.
         self.pattern = re.compile(
-            rf"{shape}([^:]{{1,{_MOST}}}): ".encode("latin-1") + telling + b"|)")
+            rf"{shape}(?:([^:\n]{{1,{_MOST}}}): ".encode("latin-1") + telling + b"|)")
         self._last = self.pattern.groups - 1  # the sender's group
 
     def split(self, block: bytes, clock: Clock) -> tuple[bytes, Columns]:
@@ -109,10 +109,7 @@ def _shape(platform: str, match: re.Match[str], words: Wording) -> tuple[str, bo
         clock = clock if seconds else f"[0-9{_literal(match[2][-3])}]{{4,5}}"
     times = f"({clock})({rest}{halves})" if seconds else f"({clock}{halves})"
     end = _literal(text[match.end(3):name])
-    # A sender goes up to the first colon. The time of any later beginning has one: nothing is
-    # passed over, and a sender with a line break in it is seen to be none.
-    sender = "(?:" if match[2][-3] == ":" else r"(?:(?=[^:\n]*:)"
-    return rf"\n{lead}({date}){between}{times}{end}{sender}", bool(seconds)
+    return rf"\n{lead}({date}){between}{times}{end}", bool(seconds)
 
 
 def _digits(sign: str) -> str:

@@ -28,8 +28,7 @@ class Names:
 
     def _plain(self, raw: bytes | None) -> str:
         text = (raw or b"").decode()
-        odd = self.odd(text) or len(text) > stamps.NAME or "\n" in text
-        name = "" if odd else clean_name(text)
+        name = "" if self.odd(text) or len(text) > stamps.NAME else clean_name(text)
         return "" if name in self._colons else name
 
     def odd(self, raw: str) -> bool:

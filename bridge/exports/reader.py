@@ -304,7 +304,7 @@ class Reader:
             raw, body = found[1].encode(), body[found.end():]
         name = raw.decode() if raw else ""
         line = (f"{name}:{body}" if body.startswith("\n") else f"{name}: {body}") if raw else body
-        if name and len(name) <= stamps.NAME and "\n" not in name:
+        if name and len(name) <= stamps.NAME:
             if self._names.odd(name) and (told := self._bodies.line(line)).detail:
                 return "", told
             name, body = self._names.split(name, body)
