@@ -72,8 +72,11 @@ def group_chat(dialect: Dialect, count: int) -> Iterator[Message]:
 
 
 def half_special(dialect: Dialect, count: int) -> Iterator[Message]:
-    """Messages as in the tests."""
-    return itertools.islice(script(dialect, count, media=False), count)
+    """Messages as in the tests, but in less time: a million would take centuries."""
+    begin, step = 0, 1000 if dialect.seconds else 60_000
+    for message in script(dialect, count, media=False):
+        begin = begin or message.at
+        yield message._replace(at=message.at - (message.at - begin) * 19 // 20 // step * step)
 
 
 Mix = Callable[[Dialect, int], Iterator[Message]]

@@ -39,17 +39,20 @@ class Columns(NamedTuple):
 
 
 class Fitted:
-    """The pattern, made from the beginnings that HEADERS[platform] finds in `matches`."""
+    """The pattern, made from the beginnings that HEADERS[platform] finds in `matches`; `names` are
+    senders with a colon in them."""
 
-    def __init__(self, platform: str, matches: Iterable[re.Match[str]], words: Wording) -> None:
+    def __init__(self, platform: str, matches: Iterable[re.Match[str]], words: Wording,
+                 names: Iterable[str] = ()) -> None:
         telling = _telling(words.begins)
+        sender = "|".join((*map(_literal, names), rf"[^:\n]{{1,{_MOST}}}"))
         shapes = Counter(filter(None, (
             _shape(platform, match, words) for match in islice(matches, SEEN))))
         shape, self._seconds = max(shapes, key=lambda each: shapes[each], default=_NONE)
         # Groups: date, time, with seconds the rest of the time, sender, and the first signs of a
         # body that may be more than a text.
         self.pattern = re.compile(
-            rf"{shape}(?:([^:\n]{{1,{_MOST}}}): ".encode("latin-1") + telling + b"|)")
+            rf"{shape}(?:({sender}): ".encode("latin-1") + telling + b"|)")
         self._last = self.pattern.groups - 1  # the sender's group
 
     def split(self, block: bytes, clock: Clock) -> tuple[bytes, Columns]:

@@ -24,6 +24,7 @@ class Names:
 
     def __init__(self, colons: dict[str, tuple[str, ...]]) -> None:
         self._colons = colons
+        self.with_colon = [f"{name}: {rest}" for name, rests in colons.items() for rest in rests]
         self.known: stamps.Known[str] = stamps.Known(self._plain)
 
     def _plain(self, raw: bytes | None) -> str:

@@ -90,7 +90,6 @@ class Reader:
         self.platform = _platform(head)
         self._header = re.compile(stamps.HEADERS[self.platform])
         self._bodies = Bodies(self._words, self.platform)
-        self._fitted = self._fit(head)
         self._newest = 0
         self.order = Ordered(order, "because you said so") if order else stamps.order_of(
             self._dates(), today or date.today())
@@ -104,6 +103,7 @@ class Reader:
             self.order.order, zone, stamps.halves(parts[2::step]), self._words)
         with_colon = colons(parts[3::step], parts[4::step])
         self._names = Names(with_colon)
+        self._fitted = self._fit(head)
         for name, rests in with_colon.items():
             self.findings.doubt(1, f"{name}: {rests[0]} is read as a name: all that {name} says "
                                    "begins so")
@@ -135,7 +135,8 @@ class Reader:
     # The text
 
     def _fit(self, text: str) -> Fitted:
-        return Fitted(self.platform, self._header.finditer(text), self._words)
+        return Fitted(self.platform, self._header.finditer(text), self._words,
+                      self._names.with_colon)
 
     def _dates(self) -> Iterator[str]:
         """Dates of beginnings, as they stand."""
