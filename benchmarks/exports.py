@@ -11,7 +11,8 @@ chats of a department (361 messages): 83 % texts, 4 % of them in several lines, 
 Latin letters alone; 14 % files left out; 2 % lines of WhatsApp's own; deleted and edited ones and
 places 1 % together; 30 senders. Its texts are those of tests/nlp/chats, 50 letters on average.
 "half special" is the tests' own generator, in which nearly half of the messages are files, notices,
-edits, polls, texts in lines and texts that resemble WhatsApp's words.
+edits, polls, texts in lines and texts that resemble WhatsApp's words. "pasted" is the group chat
+with a line out of an older export pasted into every 300th message, which is several in each block.
 """
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ from pathlib import Path
 from benchmarks import exports_peers
 from bridge.exports.opening import opened
 from bridge.exports.reader import Message, Reader
-from tests.bridge.exports.generate import DIALECTS, WORDS, ZONE, Dialect, script, written
+from tests.bridge.exports.generate import DIALECTS, WORDS, ZONE, Dialect, head, script, written
 
 PHONES = {"android 12 h": "android en-PK narrow", "android 24 h": "android en-GB",
           "ios 12 h": "ios en-US", "ios 24 h": "ios en-GB"}
@@ -71,6 +72,15 @@ def group_chat(dialect: Dialect, count: int) -> Iterator[Message]:
             yield Message(ms, name, "location", "", "https://maps.google.com/?q=29.5,67.8", False)
 
 
+def pasted(dialect: Dialect, count: int) -> Iterator[Message]:
+    """The same with pasted lines that look like beginnings."""
+    for number, message in enumerate(group_chat(dialect, count)):
+        if number % 300 == 0 and message.kind == "text" and not message.edited:
+            old = head(dialect, message.at - 400 * 86_400_000).strip()
+            message = message._replace(text=f"{message.text}\n{old} Zaid: I resign")
+        yield message
+
+
 def half_special(dialect: Dialect, count: int) -> Iterator[Message]:
     """Messages as in the tests, but in less time: a million would take centuries."""
     begin, step = 0, 1000 if dialect.seconds else 60_000
@@ -80,7 +90,7 @@ def half_special(dialect: Dialect, count: int) -> Iterator[Message]:
 
 
 Mix = Callable[[Dialect, int], Iterator[Message]]
-MIXES: dict[str, Mix] = {"group chat": group_chat, "half special": half_special}
+MIXES: dict[str, Mix] = {"group chat": group_chat, "half special": half_special, "pasted": pasted}
 
 
 def write(path: Path, dialect: Dialect, messages: Iterator[Message]) -> None:
@@ -171,16 +181,16 @@ def main() -> None:
         path = Path(folder) / "chat.txt"
         for (mix, make), (phone, name) in itertools.product(MIXES.items(), PHONES.items()):
             dialect = dialects[name]
-            head: dict[str, object] = {"mix": mix, "phone": phone}
+            named: dict[str, object] = {"mix": mix, "phone": phone}
             if args.memory:
                 write(path, dialect, make(dialect, args.memory))
-                show({**head, "messages": args.memory, "peak_mb": round(peak_mb(path), 1)}, args)
+                show({**named, "messages": args.memory, "peak_mb": round(peak_mb(path), 1)}, args)
                 continue
-            show({**head, **row(path, dialect, make, args)}, args)
+            show({**named, **row(path, dialect, make, args)}, args)
             if args.peers:
                 wanted = make(dialect, args.messages)
                 for figures in exports_peers.rows(args.peers, path, wanted, ZONE):
-                    show({**head, **figures}, args)
+                    show({**named, **figures}, args)
 
 
 def show(figures: dict[str, object], args: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from bridge.exports.names import CLEAN
@@ -10,6 +11,7 @@ from bridge.exports.wording import MARKS, Wording
 
 SHORT = 100  # signs of a body that is worth keeping, should it come again
 _BEGINS = frozenset(MARKS + "<")
+_ENDS = frozenset(">)")
 _PAGES = re.compile(rf"[^\n]*\.\w{{1,8}} • [{MARKS}]?[\d,]+ \S+[{MARKS} ]*")
 _MEDIA = (
     ("sticker", ("STK-", "-STICKER-")), ("audio", ("PTT-", "AUD-", "-AUDIO-", "-PTT-")),
@@ -36,6 +38,7 @@ class Bodies:
 
     def __init__(self, words: Wording, platform: str) -> None:
         self._words, self._android = words, platform == "android"
+        self._firsts = _BEGINS | {begin[0] for begin in words.begins}
         self.short: Known[Told | None] = Known(self.of)  # those of SHORT signs at most
         self._lines: Known[Told] = Known(self._line)
         attached = "|".join(map(re.escape, words.attached_words))
@@ -47,6 +50,14 @@ class Bodies:
 
     def _line(self, line: str) -> Told:
         return Told("notice", line.translate(CLEAN), self._words.system(line) or "", False, True)
+
+    def places(self, bodies: Sequence[str]) -> list[int]:
+        """Where bodies stand that may be more than a text, and all of several lines."""
+        # Most bodies are let go by their first and last signs, without a call.
+        firsts, begins = self._firsts, self._words.begins
+        return [place for place, body in enumerate(bodies)
+                if body[-1:] in _ENDS or "\n" in body
+                or (body[:1] in firsts and (body[:4] in begins or body[:1] in _BEGINS))]
 
     def of(self, body: str) -> Told | None:
         """What a body stands for; None when it is a text and no more."""

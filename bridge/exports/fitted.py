@@ -11,31 +11,26 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import compress, count, islice
+from itertools import islice
 from operator import add
 from typing import NamedTuple
 
 from bridge.exports import stamps
 from bridge.exports.stamps import Clock
-from bridge.exports.wording import MARKS, Wording, bare
+from bridge.exports.wording import Wording, bare
 
 SEEN = 300  # beginnings from which the pattern is made
 _MOST = stamps.NAME * 4  # a sign has four bytes at most
-_ENDS = frozenset(">)")  # of a body that may be more than a text
 _SECONDS = re.compile(r"([:.])\d\d")
-_TELLS = MARKS + "<"
 _NONE = r"\n(?!\n)(?=\n)()()", False  # finds nothing: then HEADERS find all
 
 
 class Columns(NamedTuple):
-    """A block's messages, a list for each part, all in the block's order. `tall`: bodies of more
-    than one line; `look`: the places of those that may be more than a text."""
+    """A block's messages, a list for each part, all in the block's order."""
 
     times: list[int]
     senders: Sequence[bytes | None]
     bodies: list[str]
-    tall: list[str]
-    look: set[int]
 
 
 class Fitted:
@@ -44,21 +39,18 @@ class Fitted:
 
     def __init__(self, platform: str, matches: Iterable[re.Match[str]], words: Wording,
                  names: Iterable[str] = ()) -> None:
-        telling = _telling(words.begins)
         sender = "|".join((*map(_literal, names), rf"[^:\n]{{1,{_MOST}}}"))
         shapes = Counter(filter(None, (
             _shape(platform, match, words) for match in islice(matches, SEEN))))
         shape, self._seconds = max(shapes, key=lambda each: shapes[each], default=_NONE)
-        # Groups: date, time, with seconds the rest of the time, sender, and the first signs of a
-        # body that may be more than a text.
-        self.pattern = re.compile(
-            rf"{shape}(?:({sender}): ".encode("latin-1") + telling + b"|)")
-        self._last = self.pattern.groups - 1  # the sender's group
+        # Groups: date, time, with seconds the rest of the time, sender.
+        self.pattern = re.compile(rf"{shape}(?:({sender}): |)".encode("latin-1"))
 
     def split(self, block: bytes, clock: Clock) -> tuple[bytes, Columns]:
         """What stands before the first beginning, and the messages. A time that does not exist is
         less than stamps.NO_TIME. Raises UnicodeDecodeError."""
-        parts, step, sender = self.pattern.split(block), self.pattern.groups + 1, self._last
+        parts, sender = self.pattern.split(block), self.pattern.groups
+        step = sender + 1
         days, texts = parts[1::step], list(map(bytes.decode, parts[step::step]))
         if self._seconds:
             times = list(map(add, map(clock.days.__getitem__, days),
@@ -70,21 +62,15 @@ class Fitted:
         if clock.uneven and not clock.uneven.isdisjoint(days):
             for place in [place for place, day in enumerate(days) if day in clock.uneven]:
                 times[place] = clock.at(*parts[place * step + 1:place * step + sender])
-        look = set(compress(count(), parts[sender + 1::step]))
-        # One pass for what ends as a file or a mark does, and for what has several lines.
-        more = [place for place, text in enumerate(texts) if text[-1:] in _ENDS or "\n" in text]
-        tall = [texts[place] for place in more if "\n" in texts[place]]
-        look.update(more if not tall else [
-            place for place in more if texts[place][-1:] in _ENDS or ")\n" in texts[place]])
-        return parts[0], Columns(times, parts[sender::step], texts, tall, look)
+        return parts[0], Columns(times, parts[sender::step], texts)
 
     def time(self, match: re.Match[bytes], clock: Clock) -> int:
         """When a beginning says that it was; less than NO_TIME when there is no such time."""
-        return clock.at(*match.groups()[:self._last - 1])
+        return clock.at(*match.groups()[:-1])
 
     def sender(self, match: re.Match[bytes]) -> bytes | None:
         """Its sender as it stands."""
-        return match[self._last]
+        return match[self.pattern.groups]
 
 
 def _shape(platform: str, match: re.Match[str], words: Wording) -> tuple[str, bool] | None:
@@ -137,19 +123,6 @@ def _halves(half: str, words: Wording) -> str:
                 return f"{_literal(blank)}[{pair[0][0]}{pair[1][0]}]{word[1]}"
             return f"{_literal(blank)}(?:{'|'.join(_literal(bare(each)) for each in pair)})"
     return _literal(half)
-
-
-def _telling(begins: Iterable[str]) -> bytes:
-    """A pattern that takes the first signs of a body that may be more than a text, and no others;
-    a group that stays empty otherwise."""
-    firsts: dict[bytes, list[bytes]] = {}
-    for begin in {*begins, *_TELLS}:
-        raw = begin.encode()
-        firsts.setdefault(raw[:1], []).append(raw[1:])
-    each = [re.escape(first) + b"(?:" + b"|".join(sorted(map(re.escape, rests))) + b")"
-            for first, rests in sorted(firsts.items())]
-    guard = b"[" + b"".join(map(re.escape, sorted(firsts))) + b"]"
-    return b"(?:(?=" + guard + b")(?=(" + b"|".join(each) + b"))|)"
 
 
 def _bytes(text: str) -> str:

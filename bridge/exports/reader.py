@@ -118,8 +118,8 @@ class Reader:
         self._newest, self.findings.lines, self.findings.messages = 0, 0, 0
         for block, after, split in self._blocks():
             with _no_collection():
-                columns, lines = self._columns(block, after, split)
-                found = self._messages(columns)
+                columns, look, lines = self._columns(block, after, split)
+                found = self._messages(columns, look)
             self.findings.lines += lines
             self.findings.messages += len(found)
             last = found[-1].text if found else last
@@ -204,16 +204,21 @@ class Reader:
 
     # Which beginnings are real
 
-    def _columns(self, block: bytes, after: memoryview, split: Split) -> tuple[Columns, int]:
-        """The block's messages as they are, given those that its beginnings make; its lines."""
+    def _columns(self, block: bytes, after: memoryview, split: Split
+                 ) -> tuple[Columns, list[int], int]:
+        """The block's messages as they are, given those that its beginnings make; places of those
+        that may be more than a text; the number of lines."""
         before, columns = split
-        times, tall = columns.times, columns.tall
+        times, _, bodies = columns
+        look = self._bodies.places(bodies)
+        tall = [bodies[place] for place in look if "\n" in bodies[place]]
         # Another form of beginning may stand behind the first line of a body.
         if before or not times or times[0] < self._newest - DAY_MS or _falls(times) or (
-                self._header.search("\0".join(tall))):
-            return self._sorted_out(block, after, columns), block.count(b"\n")
+                tall and self._header.search("\0".join(tall))):
+            columns = self._sorted_out(block, after, columns)
+            return columns, self._bodies.places(columns.bodies), block.count(b"\n")
         self._newest = max(self._newest, times[-1])
-        return columns, len(times) + sum([text.count("\n") for text in tall])
+        return columns, look, len(times) + sum([text.count("\n") for text in tall])
 
     def _sorted_out(self, block: bytes, after: memoryview, columns: Columns) -> Columns:
         """The same for a block in which something looks like a beginning and may be none."""
@@ -235,8 +240,7 @@ class Reader:
         ends = [*(start for start, _, _, _ in kept[1:]), len(block)]
         bodies = [block[begin:end].decode()
                   for (_, begin, _, _), end in zip(kept, ends, strict=False)]
-        return Columns([at for _, _, at, _ in kept], [sender for _, _, _, sender in kept], bodies,
-                       [], set(range(len(kept))))
+        return Columns([at for _, _, at, _ in kept], [sender for _, _, _, sender in kept], bodies)
 
     def _heads(self, block: bytes) -> list[Head]:
         """All beginnings in a block, of any form."""
@@ -278,14 +282,15 @@ class Reader:
 
     # Messages
 
-    def _messages(self, columns: Columns) -> list[Message]:
-        """The block's messages."""
-        times, raws, bodies, _, look = columns
+    def _messages(self, columns: Columns, look: list[int]) -> list[Message]:
+        """A block's messages, of which those in some places are more than a text, may be."""
+        times, raws, bodies = columns
         senders, texts = list(map(self._names.known.__getitem__, raws)), list(bodies)
         count, short, of = len(times), self._bodies.short, self._bodies.of
         kinds, details, edited = ["text"] * count, [""] * count, [False] * count
-        look.update(_places(senders, ""))
-        for place in sorted(look):
+        if "" in senders:
+            look = sorted({*look, *_places(senders, "")})
+        for place in look:
             if not senders[place]:
                 senders[place], told = self._unnamed(columns, place)
             else:
