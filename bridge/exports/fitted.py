@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import islice
 from operator import add
 from typing import NamedTuple
@@ -29,7 +29,7 @@ class Columns(NamedTuple):
     """A block's messages, a list for each part, all in the block's order."""
 
     times: list[int]
-    senders: Sequence[bytes | None]
+    senders: list[bytes | None]
     bodies: list[str]
 
 
@@ -67,10 +67,6 @@ class Fitted:
     def time(self, match: re.Match[bytes], clock: Clock) -> int:
         """When a beginning says that it was; less than NO_TIME when there is no such time."""
         return clock.at(*match.groups()[:-1])
-
-    def sender(self, match: re.Match[bytes]) -> bytes | None:
-        """Its sender as it stands."""
-        return match[self.pattern.groups]
 
 
 def _shape(platform: str, match: re.Match[str], words: Wording) -> tuple[str, bool] | None:

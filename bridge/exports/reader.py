@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
-from itertools import chain, repeat, starmap
+from itertools import accumulate, chain, compress, repeat, starmap
 from typing import NamedTuple, cast
 
 from bridge.exports import pieces, stamps, wording
@@ -21,7 +21,7 @@ from bridge.exports.bodies import SHORT, Bodies, Told
 from bridge.exports.fitted import Columns, Fitted
 from bridge.exports.names import CLEAN, Names, colons
 from bridge.exports.pieces import ExportError, Open
-from bridge.exports.stamps import DAY_MS, NO_TIME, Ordered
+from bridge.exports.stamps import DAY_MS, NEVER, NO_TIME, Ordered
 
 READ = 1 << 19  # bytes read at once
 BLOCK = 1 << 16  # bytes taken apart at once: few enough that what is made of them stays near
@@ -36,9 +36,6 @@ _EMPTY = re.compile(rf"([^:\n]{{1,{stamps.NAME}}}):(?=\n|\Z)")  # a sender of no
 _SPOKEN = {"dmy": "the day first", "mdy": "the month first", "ymd": "the year first"}
 _OLDER = ("it looks like a message's beginning, but is older than what stands around it: it is "
           "read as part of the message before")
-# A beginning in a block: where it begins and ends, its time (less than NO_TIME when there is no
-# such time), its sender as it stands.
-Head = tuple[int, int, int, bytes | None]
 Split = tuple[bytes, Columns]  # what stands before the first beginning; the messages
 
 
@@ -197,10 +194,13 @@ class Reader:
     def _cut(self, text: bytes, begin: int) -> int:
         """Where a text can be cut; 0 when it cannot. Never at what may be a pasted line: that
         belongs to the message before it."""
-        heads = self._heads(text[begin:])
-        real, _ = self._real([at for _, _, at, _ in heads])
-        return max((begin + start for (start, _, _, _), is_real in zip(heads, real, strict=True)
-                    if is_real and 0 < start < len(text) - AHEAD - begin), default=0)
+        part = _whole(text[begin:begin + BLOCK + AHEAD])
+        times, _, bodies = self._rows(self._split(part))
+        real, _ = self._real(times, lambda: 0)
+        lines = [0, *accumulate(len(line) + 1 for line in part[1:].split(b"\n"))]
+        places = [lines[first - 1] for first, is_real in zip(_firsts(bodies), real, strict=False)
+                  if is_real and 0 < lines[first - 1] < BLOCK]
+        return begin + places[-1] if places else 0
 
     # Which beginnings are real
 
@@ -215,66 +215,77 @@ class Reader:
         # Another form of beginning may stand behind the first line of a body.
         if before or not times or times[0] < self._newest - DAY_MS or _falls(times) or (
                 tall and self._header.search("\0".join(tall))):
-            columns = self._sorted_out(block, after, columns)
+            columns = self._sorted_out(block, after, split)
             return columns, self._bodies.places(columns.bodies), block.count(b"\n")
         self._newest = max(self._newest, times[-1])
         return columns, look, len(times) + sum([text.count("\n") for text in tall])
 
-    def _sorted_out(self, block: bytes, after: memoryview, columns: Columns) -> Columns:
-        """The same for a block in which something looks like a beginning and may be none."""
-        heads = self._heads(block)
-        real, self._newest = self._real(
-            [at for _, _, at, _ in heads], [at for _, _, at, _ in self._heads(bytes(after))])
-        kept = [head for head, is_real in zip(heads, real, strict=True) if is_real]
-        before = block[1:kept[0][0]] if kept else block[1:]
-        line = self.findings.lines + 1
-        if before.strip():
-            self.findings.doubt(line, "it stands before the first message")
-        for (start, _, at, _), is_real in zip(heads, real, strict=True):
-            if not is_real and at > NO_TIME:
-                self.findings.doubt(line + block.count(b"\n", 0, start), _OLDER)
-        if len(kept) == len(heads) == len(columns.times):
-            return columns
-        if len(kept) > 2 * len(columns.times):  # from here on they have another form
-            self._fitted = self._fit(block.decode(errors="replace"))
-        ends = [*(start for start, _, _, _ in kept[1:]), len(block)]
-        bodies = [block[begin:end].decode()
-                  for (_, begin, _, _), end in zip(kept, ends, strict=False)]
-        return Columns([at for _, _, at, _ in kept], [sender for _, _, _, sender in kept], bodies)
-
-    def _heads(self, block: bytes) -> list[Head]:
-        """All beginnings in a block, of any form."""
-        found: list[Head] = []
-        end = 0
-        for match in self._fitted.pattern.finditer(block):
-            if block.find(b"\n", end, match.start()) >= 0:
-                found += self._between(block, end, match.start())
-            end = match.end()
-            found.append((match.start(), end, self._fitted.time(match, self._clock),
-                          self._fitted.sender(match)))
-        return found + self._between(block, end, len(block))
-
-    def _between(self, block: bytes, begin: int, end: int) -> list[Head]:
-        """The beginnings in a part of it that have another form than most of the file's."""
-        text, found = block[begin:end].decode(errors="replace"), []
-        for match in self._header.finditer(text):
-            start = begin + len(text[:match.start()].encode())
-            found.append((start, start + len(match[0].encode()),
-                          self._clock.at(match[1], match[2], match[3]),
-                          None if match[4] is None else match[4].encode()))
+    def _sorted_out(self, block: bytes, after: memoryview, split: Split) -> Columns:
+        """The same for a block in which something looks like a beginning and may be none: what is
+        none goes back, line by line, to the message before it."""
+        times, senders, bodies = self._rows(split)
+        real, self._newest = self._real(times, lambda: max(
+            self._rows(self._split(_whole(bytes(after)))).times, default=0))
+        firsts, lines = _firsts(bodies), block.split(b"\n")
+        kept = -1
+        for place, is_real in enumerate(real):
+            if is_real:
+                kept = place
+                continue
+            text = b"\n".join(lines[firsts[place]:firsts[place + 1]]).decode()
+            if times[place] > NO_TIME:
+                self.findings.doubt(self.findings.lines + firsts[place], _OLDER)
+            if kept >= 0:
+                bodies[kept] += f"\n{text}"
+            elif text.strip():
+                self.findings.doubt(self.findings.lines + 1, "it stands before the first message")
+        found = Columns(*(list(compress(column, real)) for column in (times, senders, bodies)))
+        if len(found.times) > 2 * len(split[1].times):  # from here on they have another form
+            self._fitted = self._fit(block.decode())
         return found
 
-    def _real(self, times: Sequence[int], after: Sequence[int] = ()) -> tuple[list[bool], int]:
+    def _rows(self, split: Split) -> Columns:
+        """All that look like beginnings and have a time, of any form; what stands before the first
+        as if it were one that has none."""
+        before, (times, senders, bodies) = split
+        found = Columns(times[:], [*senders], bodies[:])
+        if before:
+            found = Columns([NEVER, *times], [None, *senders], [before.decode(), *bodies])
+        for place in range(len(found.bodies) - 1, -1, -1):
+            if "\n" in found.bodies[place]:
+                self._open_up(found, place, bool(before) and not place)
+        return found
+
+    def _open_up(self, columns: Columns, place: int, is_before: bool) -> None:
+        """Beginnings of another form than most of the file's, in one of the bodies."""
+        body = columns.bodies[place]
+        found = [(match, self._clock.at(match[1], match[2], match[3]))
+                 for match in self._header.finditer(body)]
+        found = [(match, at) for match, at in found if at > NO_TIME]
+        ends = [*(match.start() for match, _ in found), len(body)]
+        first = [body[1:ends[0]] if is_before else body[:ends[0]]]
+        if is_before and not ends[0]:
+            first = []  # there is nothing before
+        keep = slice(place, place + 1)
+        columns.times[keep] = [columns.times[place]] * len(first) + [at for _, at in found]
+        columns.senders[keep] = [columns.senders[place]] * len(first) + [
+            match[4] and match[4].encode() for match, _ in found]
+        columns.bodies[keep] = first + [
+            body[match.end():end] for (match, _), end in zip(found, ends[1:], strict=True)]
+
+    def _real(self, times: Sequence[int], after: Callable[[], int]) -> tuple[list[bool], int]:
         """Which beginnings are real: not those that lead back by more than a day, when what comes
         after them goes on where it was before (a pasted piece of another chat). And the time of
-        the newest of them, or of the last when the clock was set back for good."""
-        later, highest = [0] * len(times), max(after, default=0)
-        for place in range(len(times) - 1, -1, -1):
-            later[place] = highest
-            highest = max(highest, times[place])
-        newest, real = self._newest, []
+        the newest of them, or of the last when the clock was set back for good. `after`: the
+        newest time behind them."""
+        later = list(accumulate(reversed(times), max, initial=0))[-2::-1]
+        newest, real, known = self._newest, [], -1
         for at, then in zip(times, later, strict=True):
-            odd = at < NO_TIME or (at < newest - DAY_MS and then >= newest - DAY_MS)
+            odd = at < NO_TIME
+            if not odd and at < newest - DAY_MS:
+                if then < newest - DAY_MS and known < 0:
+                    known = after()
+                odd = max(then, known) >= newest - DAY_MS
             real.append(not odd)
             if not odd:
                 newest = max(newest, at) if at >= newest - DAY_MS else at
@@ -327,6 +338,16 @@ class Reader:
 
 # A quarter of the time that Message(...) takes.
 _new = cast(Callable[[type[Message], tuple[object, ...]], Message], tuple.__new__)
+
+
+def _firsts(bodies: Sequence[str]) -> list[int]:
+    """The line on which each of a block's messages begins, from 1, and the one behind them."""
+    return list(accumulate((body.count("\n") + 1 for body in bodies), initial=1))
+
+
+def _whole(text: bytes) -> bytes:
+    """A text without its last line, which may not be whole."""
+    return text[:max(text.rfind(b"\n"), 0)]
 
 
 def _places(values: Sequence[str], value: str) -> Iterator[int]:
