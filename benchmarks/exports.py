@@ -172,6 +172,7 @@ def main() -> None:
     parser.add_argument("--exact", action="store_true", help="compare every message")
     parser.add_argument("--memory", type=int, metavar="LINES", help="only the peak, of so many")
     parser.add_argument("--peers", type=Path, metavar="FOLDER", help="where they are installed")
+    parser.add_argument("--only", default="", metavar="WORDS", help='such as "pasted, ios"')
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     dialects = {dialect.name: dialect for dialect in DIALECTS}
@@ -180,6 +181,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "chat.txt"
         for (mix, make), (phone, name) in itertools.product(MIXES.items(), PHONES.items()):
+            if args.only not in f"{mix}, {phone}":
+                continue
             dialect = dialects[name]
             named: dict[str, object] = {"mix": mix, "phone": phone}
             if args.memory:

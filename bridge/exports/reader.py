@@ -13,7 +13,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
-from itertools import accumulate, chain, compress, repeat, starmap
+from itertools import accumulate, chain, compress, count, repeat, starmap
+from operator import add
 from typing import NamedTuple, cast
 
 from bridge.exports import pieces, stamps, wording
@@ -287,8 +288,8 @@ class Reader:
                     known = after()
                 odd = max(then, known) >= newest - DAY_MS
             real.append(not odd)
-            if not odd:
-                newest = max(newest, at) if at >= newest - DAY_MS else at
+            if not odd and (at > newest or at < newest - DAY_MS):
+                newest = at
         return real, newest
 
     # Messages
@@ -297,8 +298,8 @@ class Reader:
         """A block's messages, of which those in some places are more than a text, may be."""
         times, raws, bodies = columns
         senders, texts = list(map(self._names.known.__getitem__, raws)), list(bodies)
-        count, short, of = len(times), self._bodies.short, self._bodies.of
-        kinds, details, edited = ["text"] * count, [""] * count, [False] * count
+        number, short, of = len(times), self._bodies.short, self._bodies.of
+        kinds, details, edited = ["text"] * number, [""] * number, [False] * number
         if "" in senders:
             look = sorted({*look, *_places(senders, "")})
         for place in look:
@@ -342,7 +343,8 @@ _new = cast(Callable[[type[Message], tuple[object, ...]], Message], tuple.__new_
 
 def _firsts(bodies: Sequence[str]) -> list[int]:
     """The line on which each of a block's messages begins, from 1, and the one behind them."""
-    return list(accumulate((body.count("\n") + 1 for body in bodies), initial=1))
+    breaks = map(str.count, bodies, repeat("\n"))
+    return list(map(add, accumulate(breaks, initial=0), count(1)))
 
 
 def _whole(text: bytes) -> bytes:
