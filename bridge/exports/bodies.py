@@ -68,18 +68,20 @@ class Bodies:
         for mark in words.edited:
             if body.endswith(mark):
                 body, edited = body.removesuffix(mark).rstrip(MARKS + " "), True
+        if file := self._file(body, edited):
+            return file
         if found := words.whole(body):
             kind, detail = found
             text = body.translate(CLEAN) if kind in ("notice", "unsupported") else ""
             return Told(kind, text, detail, False, kind == "notice" and detail != "call")
         if body[:1] in MARKS and body and (about := words.system(body)):
             return Told("notice", body.translate(CLEAN), about, False, True)
-        return self._file(body, edited) or self._place_or_poll(body, edited) or (
+        return self._place_or_poll(body, edited) or (
             Told("text", body, "", True) if edited else None)
 
     def _file(self, body: str, edited: bool) -> Told | None:
         words = self._words
-        if match := words.attached.match(body):
+        if self._attached.search(body) and (match := words.attached.match(body)):
             return Told(kind_of(match[1]), body[match.end():], match[1].strip(), edited)
         if "<" in body and (match := words.attached_ios.search(body)):
             caption = body[:match.start()].rstrip(MARKS) + body[match.end():]

@@ -39,8 +39,11 @@ class Wording:
             template for template in data["call"] if "{" not in template)
         # am → pm as the same languages write them
         self.halves = dict(zip(data["am"], data["pm"], strict=False))
-        self._system = [(kind, _any([template]), _telling(template))
-                        for kind, templates in data["system"].items() for template in templates]
+        # Templates by the word that tells them, each with its place among all.
+        self._system: dict[str, list[tuple[int, str, re.Pattern[str]]]] = {}
+        lines = [(kind, line) for kind, these in data["system"].items() for line in these]
+        for place, (kind, line) in enumerate(lines):
+            self._system.setdefault(_telling(line), []).append((place, kind, _any([line])))
         self.edited = tuple(data["edited"])
         own = [*self._kinds, *data["deleted"], *data["call"], *data["location"], *data["poll"]]
         own += [body for bodies in data["omitted"].values() for body in bodies]
@@ -79,10 +82,11 @@ class Wording:
         """What a line without a sender is about (a key of `system` in wording.yaml, or "call");
         None when it is not known."""
         plain = bare(line)
-        words = {"", *plain.rstrip(".").split()}
-        for kind, pattern, word in self._system:
-            if word in words and pattern.fullmatch(plain):
-                return kind
+        words = self._system.keys() & {"", *plain.rstrip(".").split()}
+        found = [(place, kind) for word in words for place, kind, pattern in self._system[word]
+                 if pattern.fullmatch(plain)]
+        if found:
+            return min(found)[1]
         return "call" if self._call.fullmatch(plain) else None
 
 
