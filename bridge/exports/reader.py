@@ -25,7 +25,9 @@ from bridge.exports.pieces import ExportError, Open
 from bridge.exports.stamps import DAY_MS, NEVER, NO_TIME, Ordered
 
 READ = 1 << 19  # bytes read at once
-BLOCK = 1 << 16  # bytes taken apart at once: few enough that what is made of them stays near
+# Bytes taken apart at once: so few that their messages stay near the processor, and are mostly
+# fewer than the 700 new objects among which Python would then look for circles.
+BLOCK = 1 << 15
 AHEAD = 1 << 17  # bytes behind a block that are looked at before it is read
 NEAR = 1 << 13  # bytes in which the place to cut is looked for first
 LONGEST = 4 << 20  # bytes of one message; WhatsApp's own limit is 65,536 signs
