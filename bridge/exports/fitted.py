@@ -16,6 +16,7 @@ from operator import add
 from typing import NamedTuple
 
 from bridge.exports import stamps
+from bridge.exports.pieces import ExportError
 from bridge.exports.stamps import Clock
 from bridge.exports.wording import Wording, bare
 
@@ -67,6 +68,19 @@ class Fitted:
     def time(self, match: re.Match[bytes], clock: Clock) -> int:
         """When a beginning says that it was; less than NO_TIME when there is no such time."""
         return clock.at(*match.groups()[:-1])
+
+
+def platform_of(head: str) -> str:
+    """Which phone wrote it: whose beginnings of messages there are more of. Raises ExportError."""
+    if not head.strip():
+        raise ExportError("the file is empty")
+    counts = {name: len(re.findall(header, head))
+              for name, header in stamps.HEADERS.items()}
+    best = max(counts, key=lambda name: counts[name])
+    if not counts[best]:
+        raise ExportError("no line begins as a message in WhatsApp's chat export does "
+                          "(06/03/2026, 9:14 am - Name: …): is it the export's .txt or .zip?")
+    return best
 
 
 def _shape(platform: str, match: re.Match[str], words: Wording) -> tuple[str, bool] | None:

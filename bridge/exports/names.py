@@ -54,9 +54,9 @@ def colons(senders: Iterable[str | None], bodies: Iterable[str]) -> dict[str, tu
     """Names that hold a colon: all that their first half ever says begins with the same words and a
     colon, and there is enough of it to be no habit of writing (`Update: …`)."""
     said: dict[str, Counter[str]] = {}
-    without: set[str | None] = {None}  # senders that once began otherwise, as most do at once
+    without: set[str] = set()  # senders that once began otherwise, as most do at once
     for raw, body in zip(senders, bodies, strict=True):
-        if raw not in without:
+        if raw is not None and raw not in without:
             first = re.match(r"([^:\n]{1,60}): ", body)
             counts = said.setdefault(raw, Counter())
             counts[first[1] if first else ""] += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 Open = Callable[[], io.TextIOBase]  # gives a text from its beginning
 LONG = 1 << 20  # bytes of a line that is not waited for
@@ -56,5 +56,5 @@ def no_utf8(line: int) -> ExportError:
 
 def _binary(text: io.TextIOBase) -> BinaryIO:
     if isinstance(text, io.TextIOWrapper):
-        return text.buffer
+        return cast(BinaryIO, text.buffer)
     return io.BytesIO(text.read().encode("utf-8", "surrogatepass"))

@@ -19,7 +19,7 @@ from typing import NamedTuple, cast
 
 from bridge.exports import pieces, stamps, wording
 from bridge.exports.bodies import SHORT, Bodies, Told
-from bridge.exports.fitted import Columns, Fitted
+from bridge.exports.fitted import Columns, Fitted, platform_of
 from bridge.exports.names import CLEAN, Names, colons
 from bridge.exports.pieces import ExportError, Open
 from bridge.exports.stamps import DAY_MS, NEVER, NO_TIME, Ordered
@@ -87,7 +87,7 @@ class Reader:
         self._words = words or wording.shipped()
         self.findings = Findings()
         head = "\n" + pieces.head(open_text, LOOKED_AT)
-        self.platform = _platform(head)
+        self.platform = platform_of(head)
         self._header = re.compile(stamps.HEADERS[self.platform])
         self._bodies = Bodies(self._words, self.platform)
         self._newest = 0
@@ -197,13 +197,17 @@ class Reader:
     def _cut(self, text: bytes, begin: int) -> int:
         """Where a text can be cut; 0 when it cannot. Never at what may be a pasted line: that
         belongs to the message before it."""
-        part = _whole(text[begin:begin + BLOCK + AHEAD])
-        times, _, bodies = self._rows(self._split(part))
-        real, _ = self._real(times, lambda: 0)
-        lines = [0, *accumulate(len(line) + 1 for line in part[1:].split(b"\n"))]
-        places = [lines[first - 1] for first, is_real in zip(_firsts(bodies), real, strict=False)
-                  if is_real and 0 < lines[first - 1] < BLOCK]
-        return begin + places[-1] if places else 0
+        size = BLOCK
+        while begin + size + AHEAD <= len(text):
+            part = _whole(text[begin:begin + size + AHEAD])
+            times, _, bodies = self._rows(self._split(part))
+            real, _ = self._real(times, lambda: 0)
+            lines = [0, *accumulate(len(line) + 1 for line in part[1:].split(b"\n"))]
+            starts = [lines[first - 1] for first in compress(_firsts(bodies), real)]
+            if inside := [start for start in starts if 0 < start < size]:
+                return begin + inside[-1]
+            size *= 4  # a long message
+        return 0
 
     # Which beginnings are real
 
@@ -242,7 +246,8 @@ class Reader:
                 bodies[kept] += f"\n{text}"
             elif text.strip():
                 self.findings.doubt(self.findings.lines + 1, "it stands before the first message")
-        found = Columns(*(list(compress(column, real)) for column in (times, senders, bodies)))
+        found = Columns(list(compress(times, real)), list(compress(senders, real)),
+                        list(compress(bodies, real)))
         if len(found.times) > 2 * len(split[1].times):  # from here on they have another form
             self._fitted = self._fit(block.decode())
         return found
@@ -272,7 +277,7 @@ class Reader:
         keep = slice(place, place + 1)
         columns.times[keep] = [columns.times[place]] * len(first) + [at for _, at in found]
         columns.senders[keep] = [columns.senders[place]] * len(first) + [
-            match[4] and match[4].encode() for match, _ in found]
+            None if match[4] is None else match[4].encode() for match, _ in found]
         columns.bodies[keep] = first + [
             body[match.end():end] for (match, _), end in zip(found, ends[1:], strict=True)]
 
@@ -305,11 +310,11 @@ class Reader:
         if "" in senders:
             look = sorted({*look, *_places(senders, "")})
         for place in look:
-            if not senders[place]:
-                senders[place], told = self._unnamed(columns, place)
-            else:
-                text = texts[place]
+            text = texts[place]
+            if senders[place]:
                 told = short[text] if len(text) <= SHORT else of(text)
+            else:
+                senders[place], told = self._unnamed(columns, place)
             if told:
                 kinds[place], texts[place], details[place], edited[place], own = told
                 if own:
@@ -373,19 +378,6 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
-
-
-def _platform(head: str) -> str:
-    """Which phone wrote it: whose beginnings of messages there are more of. Raises ExportError."""
-    if not head.strip():
-        raise ExportError("the file is empty")
-    counts = {name: len(re.findall(header, head))
-              for name, header in stamps.HEADERS.items()}
-    best = max(counts, key=lambda name: counts[name])
-    if not counts[best]:
-        raise ExportError("no line begins as a message in WhatsApp's chat export does "
-                          "(06/03/2026, 9:14 am - Name: …): is it the export's .txt or .zip?")
-    return best
 
 
 def _falls(times: list[int]) -> bool:

@@ -148,6 +148,12 @@ def test_days_on_which_clocks_change() -> None:
         for day, hour in hours]
 
 
+def test_messages_longer_than_a_block() -> None:
+    texts = ["short", "long " * 13_000, "line\n" * 13_000 + "end", "سطر " * 16_000, "short"] * 30
+    said = "".join(f"13/03/2026, 9:15 am - Ali: {text}\n" for text in texts)
+    assert [m.text for m in reader(said).messages()] == texts
+
+
 def test_a_line_that_is_no_utf8_is_named() -> None:
     data = days(*["13/03/2026"] * 40_000).encode() + b"13/03/2026, 9:15 am - Ali: a\nb\xffc\n"
     read = Reader(lambda: io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"), ZONE, today=TODAY)
