@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 
 from bridge.exports import stamps
 from bridge.exports.wording import MARKS
@@ -18,15 +19,17 @@ _ODD = re.compile(
 
 
 class Names:
-    """Senders as they stand. `known`: without marks; "" for what must be looked at: no sender at
-    all, words of a system line, a name that goes on behind its colon."""
+    """Senders. `known`: as they stand, in UTF-8 → without marks; "" for what must be looked at: no
+    sender at all, words of a system line, a name that goes on behind its colon."""
 
     def __init__(self, colons: dict[str, tuple[str, ...]]) -> None:
         self._colons = colons
-        self.known = stamps.Known(self._plain)
+        self.with_colon = [f"{name}: {rest}" for name, rests in colons.items() for rest in rests]
+        self.known: stamps.Known[str] = stamps.Known(self._plain)
 
-    def _plain(self, raw: str | None) -> str:
-        name = "" if raw is None or self.odd(raw) else clean_name(raw)
+    def _plain(self, raw: bytes | None) -> str:
+        text = (raw or b"").decode()
+        name = "" if self.odd(text) or len(text) > stamps.NAME else clean_name(text)
         return "" if name in self._colons else name
 
     def odd(self, raw: str) -> bool:
@@ -47,15 +50,17 @@ def clean_name(raw: str) -> str:
     return raw.translate(CLEAN).strip()
 
 
-def colons(header: re.Pattern[str], head: str) -> dict[str, tuple[str, ...]]:
+def colons(senders: Iterable[str | None], bodies: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Names that hold a colon: all that their first half ever says begins with the same words and a
     colon, and there is enough of it to be no habit of writing (`Update: …`)."""
     said: dict[str, Counter[str]] = {}
-    split = header.split("\n" + head)
-    step = stamps.GROUPS + 1
-    for raw, body in zip(split[stamps.GROUPS::step], split[step::step], strict=True):
-        if raw is not None and not _ODD.search(raw):
+    without: set[str] = set()  # senders that once began otherwise, as most do at once
+    for raw, body in zip(senders, bodies, strict=True):
+        if raw is not None and raw not in without:
             first = re.match(r"([^:\n]{1,60}): ", body)
-            said.setdefault(clean_name(raw), Counter())[first[1] if first else ""] += 1
-    return {name: tuple(sorted(counts, key=len, reverse=True)) for name, counts in said.items()
-            if "" not in counts and sum(counts.values()) >= ENOUGH and len(counts) == 1}
+            counts = said.setdefault(raw, Counter())
+            counts[first[1] if first else ""] += 1
+            if not first or len(counts) > 1 or _ODD.search(raw):
+                without.add(raw)
+    return {clean_name(raw): tuple(counts) for raw, counts in said.items()
+            if raw not in without and sum(counts.values()) >= ENOUGH}

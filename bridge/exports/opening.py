@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from bridge.exports.reader import ExportError
+from bridge.exports.pieces import ExportError
 
 LARGEST_TEXT = 4 << 30  # bytes of text; a million messages are about 100 MB
 LARGEST_ZIP = 64 << 30  # bytes of all files, unpacked

@@ -1,49 +1,45 @@
 """Reads an export's text: every message once, in the file's order, with bounded memory.
 
-A block of text is split at the beginnings of messages in one go; only what is not plain (a system
-line, a file, a name that is new, a date that does not exist) is looked at one by one.
+A block of the file's bytes is taken apart at the beginnings of messages in one call, and what most
+messages need is done for a whole column of them at once. Only what is not plain is looked at one by
+one: a system line, a file, a name that is new. Beginnings that may be none (pasted from another
+chat, on a date that does not exist) make their block's beginnings, and no more, be looked at.
 """
 from __future__ import annotations
 
 import contextlib
 import gc
-import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
-from functools import partial
-from itertools import pairwise
-from typing import NamedTuple
+from itertools import accumulate, chain, compress, count, repeat, starmap
+from operator import add
+from typing import NamedTuple, cast
 
-from bridge.exports import stamps, wording
+from bridge.exports import pieces, stamps, wording
+from bridge.exports.bodies import SHORT, Bodies, Told
+from bridge.exports.fitted import Columns, Fitted, platform_of
 from bridge.exports.names import CLEAN, Names, colons
-from bridge.exports.stamps import DAY_MS, NotStamp, Ordered
+from bridge.exports.pieces import ExportError, Open
+from bridge.exports.stamps import DAY_MS, NEVER, NO_TIME, Ordered
 
-BLOCK = 1 << 19  # characters read at once
-AHEAD = 1 << 16  # characters behind a block that are looked at before it is read
-NEAR = 1 << 13  # characters in which the place to cut is looked for first
-LONGEST = 4 << 20  # characters of one message; WhatsApp's own limit is 65,536
-LOOKED_AT = 1 << 18  # characters from which the platform and the names are told
+READ = 1 << 19  # bytes read at once
+# Bytes taken apart at once: so few that their messages stay near the processor, and are mostly
+# fewer than the 700 new objects among which Python would then look for circles.
+BLOCK = 1 << 15
+AHEAD = 1 << 17  # bytes behind a block that are looked at before it is read
+NEAR = 1 << 13  # bytes in which the place to cut is looked for first
+LONGEST = 4 << 20  # bytes of one message; WhatsApp's own limit is 65,536 signs
+LOOKED_AT = 1 << 18  # signs from which the platform and the names are told
 UNDECIDED = 200  # lines that are named
 
-# A body may be more than a text when it begins or ends so, or holds " (" or "<".
-_BEGINS = frozenset(wording.MARKS + "<")
 _CUT = re.compile(rf"\n[{wording.MARKS}]*\[?\d{{1,4}}[./-]\d{{1,2}}[./-][^\n]{{0,30}}\Z")
-_PAGES = re.compile(rf"[^\n]*\.\w{{1,8}} • [{wording.MARKS}]?[\d,]+ \S+[{wording.MARKS} ]*")
+_EMPTY = re.compile(rf"([^:\n]{{1,{stamps.NAME}}}):(?=\n|\Z)")  # a sender of nothing
 _SPOKEN = {"dmy": "the day first", "mdy": "the month first", "ymd": "the year first"}
-_MEDIA = (
-    ("sticker", ("STK-", "-STICKER-")), ("audio", ("PTT-", "AUD-", "-AUDIO-", "-PTT-")),
-    ("image", ("IMG-", "-PHOTO-")), ("video", ("VID-", "-VIDEO-", "-GIF-")))
-_ENDINGS = {
-    **dict.fromkeys(("jpg", "jpeg", "png", "heic", "gif"), "image"),
-    **dict.fromkeys(("mp4", "mov", "3gp", "avi", "mkv"), "video"),
-    **dict.fromkeys(("opus", "m4a", "mp3", "aac", "ogg", "wav", "amr"), "audio"),
-    "webp": "sticker", "vcf": "contact"}
-
-
-class ExportError(Exception):
-    """A file that cannot be taken; the message says what is wrong and what to do."""
+_OLDER = ("it looks like a message's beginning, but is older than what stands around it: it is "
+          "read as part of the message before")
+Split = tuple[bytes, Columns]  # what stands before the first beginning; the messages
 
 
 class OrderError(ExportError):
@@ -60,9 +56,9 @@ class Message(NamedTuple):
 
     `at`: Unix ms; `sender`: the name or number as the exporter's phone shows it, without marks;
     `kind`: one of archive.model's, "deletion" for a message that was deleted, or "media" for a file
-    of which the export tells no more; `detail`: a media
-    message's file, "" where the export has none; what a notice is about; of an unsupported one
-    why; of a location "live" or its link; of a poll its options, a line each."""
+    of which the export tells no more; `detail`: a media message's file, "" where the export has
+    none; what a notice is about; of an unsupported one why; of a location "live" or its link; of a
+    poll its options, a line each."""
 
     at: int
     sender: str
@@ -82,251 +78,300 @@ class Findings:
 
     def doubt(self, line: int, why: str) -> None:
         """Keep a line for people to look at."""
-        if len(self.undecided) < UNDECIDED:
+        if self.open():
             self.undecided.append((line, why))
+
+    def open(self) -> bool:
+        """Whether there is room for more."""
+        return len(self.undecided) < UNDECIDED
 
 
 class Reader:
     """Reads one export. `open_text` gives its text from the beginning, each time it is called;
     `order`: one of stamps.ORDERS when a person says it. Raises ExportError."""
 
-    def __init__(self, open_text: Callable[[], io.TextIOBase], zone: tzinfo, *, order: str = "",
+    def __init__(self, open_text: Open, zone: tzinfo, *, order: str = "",
                  today: date | None = None, words: wording.Wording | None = None) -> None:
         self._open = open_text
         self._words = words or wording.shipped()
         self.findings = Findings()
-        head = self._head()
-        self.platform = _platform(head)
+        head = "\n" + pieces.head(open_text, LOOKED_AT)
+        self.platform = platform_of(head)
         self._header = re.compile(stamps.HEADERS[self.platform])
-        self._fitted = stamps.narrow(self.platform, "\n" + head)
-        self._special = self._words.begins
-        self._clock: stamps.Clock | None = None
+        self._bodies = Bodies(self._words, self.platform)
         self._newest = 0
         self.order = Ordered(order, "because you said so") if order else stamps.order_of(
             self._dates(), today or date.today())
+        _, *parts = self._header.split(head)
+        step = stamps.GROUPS + 1
         if not self.order.order:
-            first = self._header.search("\n" + head)
-            raise OrderError(first[1].translate(CLEAN) if first else "")
+            raise OrderError(parts[0].translate(CLEAN) if parts else "")
         self._clock = stamps.Clock(
-            self.order.order, zone, stamps.halves(self._header, "\n" + head), self._words)
-        with_colon = colons(self._header, head)
+            self.order.order, zone, stamps.halves(parts[2::step]), self._words)
+        with_colon = colons(parts[3::step], parts[4::step])
         self._names = Names(with_colon)
+        self._fitted = self._fit(head)
         for name, rests in with_colon.items():
             self.findings.doubt(1, f"{name}: {rests[0]} is read as a name: all that {name} says "
                                    "begins so")
 
     def messages(self) -> Iterator[Message]:
         """All of them. Raises ExportError."""
-        for batch in self.batches():
-            yield from batch
+        return chain.from_iterable(self.batches())
 
     def batches(self) -> Iterator[list[Message]]:
         """The same, a list for each block of the file."""
-        line, last = 1, ""
-        for block, after in self._blocks():
+        last = ""
+        self._newest, self.findings.lines, self.findings.messages = 0, 0, 0
+        for block, after, split in self._blocks():
             with _no_collection():
-                found = self._plain(block, line)
-            if found is None:
-                found = self._one_by_one(block, line, after)
-            line += block.count("\n")
+                columns, look, lines = self._columns(block, after, split)
+                found = self._messages(columns, look)
+            self.findings.lines += lines
             self.findings.messages += len(found)
             last = found[-1].text if found else last
             yield found
-        self.findings.lines = line - 1
         if not self.findings.messages:
             raise ExportError(f"no date in it can be read with {_SPOKEN[self.order.order]}: say "
                               "another order of day, month and year, or none")
         if _CUT.search(last):
-            self.findings.doubt(line - 1, "the file ends in the middle of a line: it is kept as "
-                                          "part of the message before")
+            self.findings.doubt(self.findings.lines,
+                                "the file ends in the middle of a line: it is kept as part of the "
+                                "message before")
 
     # The text
 
-    def _head(self) -> str:
-        with self._open() as text:
-            return _read(text, LOOKED_AT).replace("\r\n", "\n")
+    def _fit(self, text: str) -> Fitted:
+        return Fitted(self.platform, self._header.finditer(text), self._words,
+                      self._names.with_colon)
 
     def _dates(self) -> Iterator[str]:
-        for block, _ in self._blocks():
-            for match in self._header.finditer(block):
+        """Dates of beginnings, as they stand."""
+        for lines in pieces.lines(self._open, BLOCK):
+            for match in self._header.finditer(lines.decode(errors="ignore")):
                 yield match[1]
 
-    def _blocks(self) -> Iterator[tuple[str, str]]:
-        """The text in pieces that begin with a line break and a message's beginning; and what comes
-        after each, so far as it is known. A piece ends before a beginning that is surely one: no
-        message is cut in two by where a block happens to end."""
-        with self._open() as text:
-            left = "\n"
-            while more := _read(text, BLOCK):
-                if more.endswith("\r"):
-                    more += _read(text, 1)
-                left += more.replace("\r\n", "\n") if "\r" in more else more
-                cut = self._cut(left)
-                if cut > 0:
-                    yield left[:cut], left[cut:]
-                    left = left[cut:]
-                elif len(left) > LONGEST:
-                    raise ExportError(
-                        f"after {left[1:60]!r} no message begins within {LONGEST:,} characters: "
-                        "this is no chat export, or it is damaged there")
-            if left != "\n":
-                yield left.removesuffix("\n"), ""
+    def _blocks(self) -> Iterator[tuple[bytes, memoryview, Split]]:
+        """The text in pieces that begin with a line break and a message's beginning; what comes
+        after each, so far as it is known; and each taken apart. A piece ends before a beginning
+        that is surely one: no message is cut in two by where a block happens to end."""
+        left, begin = b"\n", 0
+        for more in pieces.pieces(self._open, READ):
+            left, begin = left[begin:] + more, 0
+            while found := self._piece(left, begin):
+                cut, split = found
+                yield left[begin:cut], memoryview(left)[cut:cut + AHEAD], split
+                begin = cut
+            if len(left) - begin > LONGEST:
+                raise ExportError(
+                    f"after {left[begin + 1:begin + 60].decode(errors='replace')!r} no message "
+                    f"begins within {LONGEST:,} characters: this is no chat export, or it is "
+                    "damaged there")
+        left = left[begin:]
+        if left != b"\n":
+            left = left.removesuffix(b"\n")
+            yield left, memoryview(b""), self._split(left)
 
-    def _cut(self, text: str) -> int:
-        """Where a text can be cut: at a beginning before its last AHEAD characters; 0 when there is
-        none. Never at what may be a pasted line: that belongs to the message before it."""
-        end = max(len(text) - AHEAD, 0)
-        near = [(self._time(match) or 0, match.start())
-                for match in self._header.finditer(text, max(end - NEAR, 0), end)]
-        newest, cut = max(near, default=(0, 0))
-        if newest >= self._newest - DAY_MS and (first := self._header.match(text)) and (
-                newest >= (self._time(first) or 0) - DAY_MS):
-            return cut
-        heads = list(self._header.finditer(text))
-        real, _ = self._real([self._time(match) for match in heads])
-        return max((match.start() for match, is_real in zip(heads, real, strict=True)
-                    if is_real and match.start() < end), default=0)
-
-    # A block of plain messages
-
-    def _plain(self, block: str, line: int) -> list[Message] | None:
-        """The block's messages; None when it must be read one by one."""
-        split, clock = self._fitted.split(block), self._clock
-        assert clock is not None
-        if split[0]:
+    def _piece(self, text: bytes, begin: int) -> tuple[int, Split] | None:
+        """Where a piece of a text ends, and the piece taken apart. None when the text is too
+        short, or it is not clear."""
+        end = begin + BLOCK
+        if len(text) < end + AHEAD:
             return None
-        step = stamps.GROUPS + 1
-        days, clocks, rests, names, bodies = (split[n::step] for n in range(1, step + 1))
+        cut, at = self._near(text, max(end - NEAR, begin + 1), end)
+        if cut:
+            split = self._split(text[begin:cut])
+            if at >= max(self._newest, max(split[1].times, default=0)) - DAY_MS:
+                return cut, split
+        cut = self._cut(text, begin)
+        return (cut, self._split(text[begin:cut])) if cut else None
+
+    def _split(self, block: bytes) -> Split:
         try:
-            times = list(map(sum, zip(clock.days.of(days), clock.times.of(clocks),
-                                      clock.rests.of(rests), strict=True)))
-        except NotStamp:
-            return None
-        if clock.uneven and not clock.uneven.isdisjoint(days):
-            return None
-        if self._fitted is not self._header and any(map(
-                self._header.search, [body for body in bodies if "\n" in body])):
-            return None
-        if min(times) < self._newest - DAY_MS or (
-                times != sorted(times) and _falls(times)):
-            return None
+            return self._fitted.split(block, self._clock)
+        except UnicodeDecodeError as error:
+            bad = block.index(error.object) + error.start  # a body has it, or a date
+            line = self.findings.lines + block.count(b"\n", 0, bad + 1)
+            raise pieces.no_utf8(line) from None
+
+    def _near(self, text: bytes, begin: int, end: int) -> tuple[int, int]:
+        """The last beginning in a part of a text, and its time; 0 when there is none."""
+        while (end := text.rfind(b"\n", begin, end)) > 0:
+            if match := self._fitted.pattern.match(text, end):
+                return end, self._fitted.time(match, self._clock)
+        return 0, 0
+
+    def _cut(self, text: bytes, begin: int) -> int:
+        """Where a text can be cut; 0 when it cannot. Never at what may be a pasted line: that
+        belongs to the message before it."""
+        size = BLOCK
+        while begin + size + AHEAD <= len(text):
+            part = _whole(text[begin:begin + size + AHEAD])
+            times, _, bodies = self._rows(self._split(part))
+            real, _ = self._real(times, lambda: 0)
+            lines = [0, *accumulate(len(line) + 1 for line in part[1:].split(b"\n"))]
+            starts = [lines[first - 1] for first in compress(_firsts(bodies), real)]
+            if inside := [start for start in starts if 0 < start < size]:
+                return begin + inside[-1]
+            size *= 4  # a long message
+        return 0
+
+    # Which beginnings are real
+
+    def _columns(self, block: bytes, after: memoryview, split: Split
+                 ) -> tuple[Columns, list[int], int]:
+        """The block's messages as they are, given those that its beginnings make; places of those
+        that may be more than a text; the number of lines."""
+        before, columns = split
+        times, _, bodies = columns
+        look = self._bodies.places(bodies)
+        tall = [bodies[place] for place in look if "\n" in bodies[place]]
+        # Another form of beginning may stand behind the first line of a body.
+        if before or not times or times[0] < self._newest - DAY_MS or _falls(times) or (
+                tall and self._header.search("\0".join(tall))):
+            columns = self._sorted_out(block, after, split)
+            return columns, self._bodies.places(columns.bodies), block.count(b"\n")
         self._newest = max(self._newest, times[-1])
-        senders, count = list(self._names.known.of(names)), len(times)
-        found = list(map(_message, zip(
-            times, senders, ["text"] * count, bodies, [""] * count, [False] * count,
-            strict=True)))
-        special, android = self._special, self.platform == "android"
-        for place in [place for place, body in enumerate(bodies) if body[:4] in special
-                      or body[:1] in _BEGINS or body[-1:] == ">" or (android and " (" in body)]:
-            found[place] = self._told(found[place])
-        if "" in senders:
-            for place in [place for place, sender in enumerate(senders) if not sender]:
-                found[place] = self._of(
-                    names[place], times[place], bodies[place], lambda place=place:
-                    line + sum(body.count("\n") + 1 for body in bodies[:place]))
+        return columns, look, len(times) + sum([text.count("\n") for text in tall])
+
+    def _sorted_out(self, block: bytes, after: memoryview, split: Split) -> Columns:
+        """The same for a block in which something looks like a beginning and may be none: what is
+        none goes back, line by line, to the message before it."""
+        times, senders, bodies = self._rows(split)
+        real, self._newest = self._real(times, lambda: max(
+            self._rows(self._split(_whole(bytes(after)))).times, default=0))
+        firsts, lines = _firsts(bodies), block.split(b"\n")
+        kept = -1
+        for place, is_real in enumerate(real):
+            if is_real:
+                kept = place
+                continue
+            text = b"\n".join(lines[firsts[place]:firsts[place + 1]]).decode()
+            if times[place] > NO_TIME:
+                self.findings.doubt(self.findings.lines + firsts[place], _OLDER)
+            if kept >= 0:
+                bodies[kept] += f"\n{text}"
+            elif text.strip():
+                self.findings.doubt(self.findings.lines + 1, "it stands before the first message")
+        found = Columns(list(compress(times, real)), list(compress(senders, real)),
+                        list(compress(bodies, real)))
+        if len(found.times) > 2 * len(split[1].times):  # from here on they have another form
+            self._fitted = self._fit(block.decode())
         return found
 
-    def _told(self, message: Message) -> Message:
-        """A message that may be more than a text."""
-        words, body = self._words, message.text
-        edited = False
-        for mark in words.edited:
-            if body.endswith(mark):
-                body, edited = body.removesuffix(mark).rstrip(wording.MARKS + " "), True
-        if found := words.whole(body):
-            kind, detail = found
-            sender = "" if kind == "notice" and detail != "call" else message.sender
-            text = body.translate(CLEAN) if kind in ("notice", "unsupported") else ""
-            return message._replace(kind=kind, text=text, detail=detail, sender=sender)
-        if body[:1] in wording.MARKS and body and (kind := words.system(body)):
-            return message._replace(sender="", kind="notice", text=body.translate(CLEAN),
-                                    detail=kind)
-        if match := words.attached.match(body):
-            return message._replace(kind=kind_of(match[1]), detail=match[1].strip(),
-                                    text=body[match.end():], edited=edited)
-        if "<" in body and (match := words.attached_ios.search(body)):
-            caption = (body[:match.start()].rstrip(wording.MARKS) + body[match.end():])
-            name = match[1].strip()
-            kind = kind_of(name)
-            if kind == "document" and _PAGES.fullmatch(caption):
-                caption = ""  # its title and the number of pages
-            return message._replace(kind=kind, detail=name, text=caption.strip("\n"),
-                                    edited=edited)
-        if match := words.location.fullmatch(body):
-            return message._replace(kind="location", detail=match[1], text="", edited=edited)
-        if (match := words.poll.match(body)) and words.option.search(body):
-            question, *options = words.option.split(body[match.end():])
-            return message._replace(
-                kind="poll", text=question.rstrip("\n"), edited=edited,
-                detail="\n".join(option.rstrip("\n") for option in options))
-        return message._replace(text=body, edited=edited) if edited else message
+    def _rows(self, split: Split) -> Columns:
+        """All that look like beginnings and have a time, of any form; what stands before the first
+        as if it were one that has none."""
+        before, (times, senders, bodies) = split
+        found = Columns(times[:], [*senders], bodies[:])
+        if before:
+            found = Columns([NEVER, *times], [None, *senders], [before.decode(), *bodies])
+        for place in range(len(found.bodies) - 1, -1, -1):
+            if "\n" in found.bodies[place]:
+                self._open_up(found, place, bool(before) and not place)
+        return found
 
-    # A block with something odd in it
+    def _open_up(self, columns: Columns, place: int, is_before: bool) -> None:
+        """Beginnings of another form than most of the file's, in one of the bodies."""
+        body = columns.bodies[place]
+        found = [(match, self._clock.at(match[1], match[2], match[3]))
+                 for match in self._header.finditer(body)]
+        found = [(match, at) for match, at in found if at > NO_TIME]
+        ends = [*(match.start() for match, _ in found), len(body)]
+        first = [body[1:ends[0]] if is_before else body[:ends[0]]]
+        if is_before and not ends[0]:
+            first = []  # there is nothing before
+        keep = slice(place, place + 1)
+        columns.times[keep] = [columns.times[place]] * len(first) + [at for _, at in found]
+        columns.senders[keep] = [columns.senders[place]] * len(first) + [
+            None if match[4] is None else match[4].encode() for match, _ in found]
+        columns.bodies[keep] = first + [
+            body[match.end():end] for (match, _), end in zip(found, ends[1:], strict=True)]
 
-    def _one_by_one(self, block: str, line: int, after: str) -> list[Message]:
-        """The block's messages, each beginning looked at for itself; `after`: what comes then."""
-        heads = list(self._header.finditer(block))
-        times = [self._time(match) for match in heads]
-        real, self._newest = self._real(times, [
-            self._time(match) for match in self._header.finditer(after)])
-        kept: list[tuple[re.Match[str], int]] = []
-        for match, at, is_real in zip(heads, times, real, strict=True):
-            if is_real and at is not None:
-                kept.append((match, at))
-            elif at is not None:
-                self.findings.doubt(line + block.count("\n", 0, match.start()),
-                                    "it looks like a message's beginning, but is older than what "
-                                    "stands around it: it is read as part of the message before")
-        before = block[1:kept[0][0].start()] if kept else block[1:]
-        if before.strip():
-            self.findings.doubt(line, "it stands before the first message")
-        ends = [*(match.start() for match, _ in kept[1:]), *([len(block)] if kept else [])]
-        return [self._of(match[4], at, block[match.end():end], lambda match=match:
-                         line + block.count("\n", 0, match.start()))
-                for (match, at), end in zip(kept, ends, strict=True)]
-
-    def _time(self, match: re.Match[str]) -> int | None:
-        """When a beginning says that it was; None when there is no such time."""
-        if self._clock is None:
-            return 1  # the order of dates is still being looked for
-        try:
-            return self._clock.at(match[1], match[2], match[3])
-        except NotStamp:
-            return None
-
-    def _real(self, times: Sequence[int | None], after: Sequence[int | None] = ()
-              ) -> tuple[list[bool], int]:
+    def _real(self, times: Sequence[int], after: Callable[[], int]) -> tuple[list[bool], int]:
         """Which beginnings are real: not those that lead back by more than a day, when what comes
         after them goes on where it was before (a pasted piece of another chat). And the time of
-        the newest of them, or of the last when the clock was set back for good."""
-        later, highest = [0] * len(times), max((at or 0 for at in after), default=0)
-        for place in range(len(times) - 1, -1, -1):
-            later[place] = highest
-            highest = max(highest, times[place] or 0)
-        newest, real = self._newest, []
+        the newest of them, or of the last when the clock was set back for good. `after`: the
+        newest time behind them."""
+        later = list(accumulate(reversed(times), max, initial=0))[-2::-1]
+        newest, real, known = self._newest, [], -1
         for at, then in zip(times, later, strict=True):
-            odd = at is None or (at < newest - DAY_MS and then >= newest - DAY_MS)
+            odd = at < NO_TIME
+            if not odd and at < newest - DAY_MS:
+                if then < newest - DAY_MS and known < 0:
+                    known = after()
+                odd = max(then, known) >= newest - DAY_MS
             real.append(not odd)
-            if not odd and at is not None:
-                newest = max(newest, at) if at >= newest - DAY_MS else at
+            if not odd and (at > newest or at < newest - DAY_MS):
+                newest = at
         return real, newest
 
-    def _of(self, raw: str | None, at: int, body: str, line: Callable[[], int]) -> Message:
-        """A message whose sender is not plain, or a line of WhatsApp's own, at a line."""
-        if raw is not None:
-            whole = f"{raw}:{body}" if body.startswith("\n") else f"{raw}: {body}"
-            if self._names.odd(raw) and (kind := self._words.system(whole)):
-                return Message(at, "", "notice", whole.translate(CLEAN), kind, False)
-            name, rest = self._names.split(raw, body)
-            return self._told(Message(at, name, "text", rest, "", False))
-        kind = self._words.system(body)
-        if kind is None:
-            self.findings.doubt(
-                line(), "a line of WhatsApp's own that is not known, kept as it is")
-        return Message(at, "", "notice", body.translate(CLEAN), kind or "other", False)
+    # Messages
+
+    def _messages(self, columns: Columns, look: list[int]) -> list[Message]:
+        """A block's messages, of which those in some places are more than a text, may be."""
+        times, raws, bodies = columns
+        senders, texts = list(map(self._names.known.__getitem__, raws)), list(bodies)
+        number, short, of = len(times), self._bodies.short, self._bodies.of
+        kinds, details, edited = ["text"] * number, [""] * number, [False] * number
+        if "" in senders:
+            look = sorted({*look, *_places(senders, "")})
+        for place in look:
+            text = texts[place]
+            if senders[place]:
+                told = short[text] if len(text) <= SHORT else of(text)
+            else:
+                senders[place], told = self._unnamed(columns, place)
+            if told:
+                kinds[place], texts[place], details[place], edited[place], own = told
+                if own:
+                    senders[place] = ""
+        return list(starmap(_new, zip(repeat(Message), zip(
+            times, senders, kinds, texts, details, edited, strict=True), strict=False)))
+
+    def _unnamed(self, columns: Columns, place: int) -> tuple[str, Told]:
+        """A message whose sender is not plain, or a line of WhatsApp's own: sender and the rest."""
+        raw, body = columns.senders[place], columns.bodies[place]
+        if not raw and (found := _EMPTY.match(body)):
+            raw, body = found[1].encode(), body[found.end():]
+        name = raw.decode() if raw else ""
+        line = (f"{name}:{body}" if body.startswith("\n") else f"{name}: {body}") if raw else body
+        if name and len(name) <= stamps.NAME:
+            if self._names.odd(name) and (told := self._bodies.line(line)).detail:
+                return "", told
+            name, body = self._names.split(name, body)
+            return name, self._bodies.of(body) or Told("text", body, "", False)
+        told = self._bodies.line(line)
+        if not told.detail:
+            if self.findings.open():
+                before = sum(each.count("\n") + 1 for each in columns.bodies[:place])
+                self.findings.doubt(self.findings.lines + 1 + before,
+                                    "a line of WhatsApp's own that is not known, kept as it is")
+            told = told._replace(detail="other")
+        return "", told
 
 
-_message = partial(tuple.__new__, Message)  # a third of the time that Message(...) takes
+# A quarter of the time that Message(...) takes.
+_new = cast(Callable[[type[Message], tuple[object, ...]], Message], tuple.__new__)
+
+
+def _firsts(bodies: Sequence[str]) -> list[int]:
+    """The line on which each of a block's messages begins, from 1, and the one behind them."""
+    breaks = map(str.count, bodies, repeat("\n"))
+    return list(map(add, accumulate(breaks, initial=0), count(1)))
+
+
+def _whole(text: bytes) -> bytes:
+    """A text without its last line, which may not be whole."""
+    return text[:max(text.rfind(b"\n"), 0)]
+
+
+def _places(values: Sequence[str], value: str) -> Iterator[int]:
+    """Where a value stands among others."""
+    place = -1
+    for _ in range(values.count(value)):
+        place = values.index(value, place + 1)
+        yield place
 
 
 @contextlib.contextmanager
@@ -342,40 +387,12 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def kind_of(name: str) -> str:
-    """The kind of a media message, by its file's name."""
-    upper = name.upper()
-    for kind, signs in _MEDIA:
-        if any(sign in upper for sign in signs):
-            return kind
-    return _ENDINGS.get(name.rpartition(".")[2].lower(), "document")
-
-
-def _read(text: io.TextIOBase, count: int) -> str:
-    try:
-        return text.read(count)
-    except UnicodeDecodeError as error:
-        raise ExportError(f"it is no UTF-8 text (byte {error.start}): WhatsApp writes exports in "
-                          "UTF-8; give the file as it left the phone") from None
-
-
-def _platform(head: str) -> str:
-    """Which phone wrote it: whose beginnings of messages there are more of. Raises ExportError."""
-    if not head.strip():
-        raise ExportError("the file is empty")
-    counts = {name: len(re.findall(header, "\n" + head))
-              for name, header in stamps.HEADERS.items()}
-    best = max(counts, key=lambda name: counts[name])
-    if not counts[best]:
-        raise ExportError("no line begins as a message in WhatsApp's chat export does "
-                          "(06/03/2026, 9:14 am - Name: …): is it the export's .txt or .zip?")
-    return best
-
-
 def _falls(times: list[int]) -> bool:
     """Whether times lead back by more than a day somewhere."""
+    if times == sorted(times):
+        return False
     highest = times[0]
-    for _, at in pairwise(times):
+    for at in times:
         if at < highest - DAY_MS:
             return True
         highest = max(highest, at)

@@ -7,16 +7,20 @@ can tell it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from bridge.exports.wording import MARKS, Wording, bare
 
 ORDERS = ("dmy", "mdy", "ymd")
 DAY_MS = 86_400_000
+NEVER = -1 << 60  # a part of a beginning that does not exist
+NO_TIME = NEVER >> 1
+KNOWN = 4096  # distinct texts that are kept
+Value = TypeVar("Value")
 _BLANK = "[ \u00a0\u202f\u2009]"
 _M = f"[{MARKS}]*"
 # Digits of any script; in right-to-left languages with marks between the parts.
@@ -24,49 +28,25 @@ _DATE = rf"[\d{MARKS}]{{1,7}}[./-][\d{MARKS}]{{1,5}}[./-][\d{MARKS}]{{1,7}}"
 _TIME = r"\d{1,2}[:.]\d\d"
 _REST = rf"(?:[:.]\d\d)?(?:{_BLANK}?(?!\d)[^\W\d_][^\d\]\n:<>]{{0,15}}?)?"
 _WHEN = rf"({_DATE})[,،]?{_BLANK}{_M}({_TIME})({_REST})"
-_WHO = r"(?:([^:\n]{1,150}):(?: |(?=\n)))?"
+NAME = 150  # signs of a sender
+_WHO = rf"(?:([^:\n]{{1,{NAME}}}):(?: |(?=\n)|\Z))?"
 # Groups: date, hour and minute, the rest of the time (seconds, half of the day), sender. A line
 # break stands first: with it the search is quick.
 HEADERS = {"android": rf"\n{_M}{_WHEN}{_BLANK}-{_BLANK}{_WHO}",
            "ios": rf"\n{_M}\[{_WHEN}{_M}\]{_BLANK}{_WHO}"}
 GROUPS = 4
-_FRAMES = {"android": (r"\n", f"{_BLANK}-{_BLANK}"), "ios": (r"\n\u200e?\[", rf"\]{_BLANK}")}
 _SEPARATORS = re.compile(r"[./-]")
 _PARTS = re.compile(r"[:.]")
 _SECONDS = re.compile(r"[:.](\d\d)")
+_WHOLE_DATE = re.compile(_DATE)
+_WHOLE_CLOCK = re.compile(rf"({_TIME})({_REST})")
 _NO_MARKS = {ord(mark): None for mark in MARKS}
 
 
-def narrow(platform: str, head: str) -> re.Pattern[str]:
-    """The pattern of HEADERS, fitted to a file: quicker, and finds the same in `head`."""
-    wide = re.compile(HEADERS[platform])
-    seen = wide.findall(head)
-    first = wide.search(head)
-    assert first is not None
-    date_end, between = first.end(1), head[first.end(1):first.start(2)]
-    half = bare(re.sub(_SECONDS, "", first[3], count=1))
-    half_at = len(first[3]) - len(half)
-    rest = r":[0-9]{2}" if _SECONDS.match(first[3]) else ""
-    if half:
-        blank = first[3][half_at - 1:half_at]
-        rest += "" if blank.isdecimal() else re.escape(blank)
-        rest += {"am": "[ap]m", "pm": "[ap]m", "AM": "[AP]M", "PM": "[AP]M"}.get(half, "x")
-    sign = re.escape(_SEPARATORS.findall(first[1])[0])
-    begin, end = _FRAMES[platform]
-    fitted = re.compile(
-        rf"{begin}([0-9]{{1,4}}{sign}[0-9]{{1,2}}{sign}[0-9]{{1,4}}){re.escape(between)}"
-        rf"([0-9]{{1,2}}:[0-9]{{2}})({rest}){end}{_WHO}")
-    return fitted if date_end and fitted.findall(head) == seen else wide
-
-
-def halves(header: re.Pattern[str], head: str) -> bool:
-    """Whether a file tells the half of the day: most beginnings of `head` do."""
-    rests = [bare(_SECONDS.sub("", rest, count=1)) for _, _, rest, _ in header.findall(head)]
-    return sum(map(bool, rests)) * 2 > len(rests)
-
-
-class NotStamp(ValueError):
-    """A date or time that does not exist: the line is no message's beginning."""
+def halves(rests: Iterable[str]) -> bool:
+    """Whether a file tells the half of the day: most of its beginnings do."""
+    told = [bool(bare(_SECONDS.sub("", rest, count=1))) for rest in rests]
+    return sum(told) * 2 > len(told)
 
 
 @dataclass(frozen=True)
@@ -81,69 +61,82 @@ class Ordered:
 
 class Clock:
     """Dates and times of day of a file, as Unix milliseconds, each part worked out once: the sum of
-    `days`, `times` and `rests` is the time, but on days in `uneven`, on which clocks change, and
-    then `at` must be asked. All raise NotStamp."""
+    `days` and `clocks` (or of `days`, `times` and `rests`) is the time, but on days in `uneven`, on
+    which clocks change, and then `at` must be asked. Keys are parts of a beginning as they stand,
+    as text or in UTF-8. What does not exist makes the sum less than NO_TIME."""
 
     def __init__(self, order: str, zone: tzinfo, halves: bool, wording: Wording) -> None:
         """`halves`: the file tells hours from 1 to 12."""
         self.order, self._zone, self._halves, self._wording = order, zone, halves, wording
-        self.days = Known(self._day)
-        self.times = Known(self._time)
-        self.rests = Known(self._rest)
-        self.uneven: set[str] = set()
+        self.days: Known[int] = Known(self._day)
+        self.times: Known[int] = Known(self._time)
+        self.rests: Known[int] = Known(self._rest)
+        self.clocks: Known[int] = Known(self._whole)  # time and rest in one
+        self.uneven: set[str | bytes] = set()
 
-    def at(self, day: str, clock: str, rest: str) -> int:
-        """Unix ms."""
-        start, passed = self.days[day], self.times[clock] + self.rests[rest]
-        if day not in self.uneven:
+    def at(self, day: str | bytes, clock: str | bytes, rest: str | bytes | None = None) -> int:
+        """Unix ms; less than NO_TIME when there is no such time. `clock` holds the rest, too, when
+        that is None."""
+        start = self.days[day]
+        passed = self.clocks[clock] if rest is None else self.times[clock] + self.rests[rest]
+        if day not in self.uneven or passed < NO_TIME:
             return start + passed
-        local = datetime.combine(date(*parts(day, self.order)), time()) + timedelta(
+        local = datetime.combine(date(*parts(_text(day), self.order)), time()) + timedelta(
             milliseconds=passed)
         return int(local.replace(tzinfo=self._zone).timestamp() * 1000)
 
-    def _day(self, text: str) -> int:
+    def _day(self, raw: str | bytes) -> int:
+        text = _text(raw)
         try:
             day = date(*parts(text, self.order))
-        except ValueError as error:
-            raise NotStamp(f"{text}: {error}") from None
+        except ValueError:
+            return NEVER
+        if not _WHOLE_DATE.fullmatch(text):
+            return NEVER
         start = int(datetime.combine(day, time(), self._zone).timestamp() * 1000)
         last = int(datetime.combine(day, time(23, 59, 59), self._zone).timestamp() * 1000)
         if last - start != DAY_MS - 1000:
-            self.uneven.add(text)
+            self.uneven.add(raw)
         return start
 
-    def _time(self, text: str) -> int:
-        hour, minute = map(int, _PARTS.split(text))
+    def _whole(self, raw: str | bytes) -> int:
+        found = _WHOLE_CLOCK.fullmatch(_text(raw))
+        return self._time(found[1]) + self._rest(found[2]) if found else NEVER
+
+    def _time(self, raw: str | bytes) -> int:
+        hour, minute = map(int, _PARTS.split(_text(raw)))
         if minute > 59 or hour > 23 or (self._halves and not 0 < hour <= 12):
-            raise NotStamp(f"{text}: no such time")
+            return NEVER
         return ((hour % 12 if self._halves else hour) * 60 + minute) * 60_000
 
-    def _rest(self, text: str) -> int:
+    def _rest(self, raw: str | bytes) -> int:
+        text = _text(raw)
         found = _SECONDS.match(text)
         second = int(found[1]) if found else 0
         half = bare(text[found.end():] if found else text).lower()
-        if bool(half) != self._halves or second > 59:
-            raise NotStamp(f"{text}: no such time")
-        if half and half not in self._wording.am | self._wording.pm:
-            raise NotStamp(f"{half} is no half of a day that is known")
+        if bool(half) != self._halves or second > 59 or (
+                half and half not in self._wording.am | self._wording.pm):
+            return NEVER
         return second * 1000 + (DAY_MS // 2 if half in self._wording.pm else 0)
 
 
-class Known:
-    """What was worked out once for each distinct text, of which a file has few."""
+class Known(dict[Any, Value]):
+    """What was worked out once for each distinct text, of which a file has few: `known[text]`, or
+    `map(known.__getitem__, texts)` for many. It begins anew when there are not few at all."""
 
-    def __init__(self, make: Callable[[Any], Any]) -> None:
+    def __init__(self, make: Callable[[Any], Value]) -> None:
+        super().__init__()
         self._make = make
-        self._known: dict[Any, Any] = {}
 
-    def __getitem__(self, key: Any) -> Any:
-        return next(self.of((key,)))
+    def __missing__(self, key: Any) -> Value:
+        if len(self) >= KNOWN:
+            self.clear()
+        value = self[key] = self._make(key)
+        return value
 
-    def of(self, keys: Sequence[Any]) -> Iterator[Any]:
-        """The values of many keys. Raises what making one raises."""
-        for key in set(keys).difference(self._known):
-            self._known[key] = self._make(key)
-        return map(self._known.__getitem__, keys)
+
+def _text(raw: str | bytes) -> str:
+    return raw if isinstance(raw, str) else raw.decode()
 
 
 def numbers(text: str) -> tuple[int, int, int]:

@@ -37,13 +37,20 @@ class Wording:
         self._deleted = _any(data["deleted"])
         self._call, self._missed = _any(data["call"]), _any(
             template for template in data["call"] if "{" not in template)
-        self._system = [(kind, _any(templates)) for kind, templates in data["system"].items()]
+        # am → pm as the same languages write them
+        self.halves = dict(zip(data["am"], data["pm"], strict=False))
+        # Templates by the word that tells them, each with its place among all.
+        self._system: dict[str, list[tuple[int, str, re.Pattern[str]]]] = {}
+        lines = [(kind, line) for kind, these in data["system"].items() for line in these]
+        for place, (kind, line) in enumerate(lines):
+            self._system.setdefault(_telling(line), []).append((place, kind, _any([line])))
         self.edited = tuple(data["edited"])
         own = [*self._kinds, *data["deleted"], *data["call"], *data["location"], *data["poll"]]
         own += [body for bodies in data["omitted"].values() for body in bodies]
         own += [*data["live_location"], *data["waiting"], *data["view_once"]]
         # The first four signs of what may be more than a text.
         self.begins = frozenset(body[:4] for body in own if not body.startswith("{"))
+        self.attached_words = tuple(data["attached"])
         self.attached = re.compile(
             rf"[{MARKS}]*([^\n]+?\.\w{{1,8}})[{MARKS}]* \((?:{_words(data['attached'])})\)(?:\n|$)")
         self.attached_ios = re.compile(
@@ -75,9 +82,11 @@ class Wording:
         """What a line without a sender is about (a key of `system` in wording.yaml, or "call");
         None when it is not known."""
         plain = bare(line)
-        for kind, pattern in self._system:
-            if pattern.fullmatch(plain):
-                return kind
+        words = self._system.keys() & {"", *plain.rstrip(".").split()}
+        found = [(place, kind) for word in words for place, kind, pattern in self._system[word]
+                 if pattern.fullmatch(plain)]
+        if found:
+            return min(found)[1]
         return "call" if self._call.fullmatch(plain) else None
 
 
@@ -93,6 +102,13 @@ def _any(templates: Iterable[str]) -> re.Pattern[str]:
         made.append(".+?".join(map(re.escape, parts)) if not template.endswith("}")
                     else ".+?".join(map(re.escape, parts[:-1])) + ".*")
     return re.compile(rf"(?:{'|'.join(made)})\.?", re.S)
+
+
+def _telling(template: str) -> str:
+    """The longest word that stands by itself in all lines of a template: looking for it is quicker
+    than matching the template. "" when there is none."""
+    words = bare(template).rstrip(".").split()
+    return max((word for word in words if "{" not in word), key=len, default="")
 
 
 @functools.cache

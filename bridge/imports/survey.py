@@ -22,6 +22,7 @@ from bridge.imports.naming import Evidence, Meant
 # WhatsApp cuts an export at about so many messages, with and without media: its own help pages.
 CUT_WITHOUT, CUT_WITH = 40_000, 10_000
 _NEAR_CUT = 0.03
+PART = 5_000  # messages that are looked at, and written, at once
 _COMPARED = 5  # parts of a file whose words are compared with the group's, before anything else
 _ENOUGH, _ALIKE = 20, 0.05  # texts of the record in the file's time; which part must be in the file
 _TELLING = 8  # characters of a text that is compared for that
@@ -96,12 +97,9 @@ async def survey(db: Database, path: Path, zone: tzinfo, *, chat_id: int | None,
                    reader.order.certain)
     remembered = await imports.remembered(db, chat_id) if chat_id is not None else {}
     evidence = Evidence()
-    batches = reader.batches()
+    batches = parts_of(reader, since)
     parts = 0
-    while batch := await asyncio.to_thread(_next, batches):
-        batch = since_then(batch, since)
-        if not batch:
-            continue
+    while batch := await asyncio.to_thread(next, batches, []):
         _count(found, batch)
         if chat_id is not None:
             await _compare(db, chat_id, batch, found, remembered, evidence, parts < _COMPARED)
@@ -117,11 +115,17 @@ async def survey(db: Database, path: Path, zone: tzinfo, *, chat_id: int | None,
     return found
 
 
-def since_then(batch: Sequence[Message], since: int | None) -> Sequence[Message]:
-    """Those of some messages that are not older than `since` (Unix ms)."""
-    if since is None or batch[0].at >= since <= batch[-1].at:
-        return batch
-    return [message for message in batch if message.at >= since]
+def parts_of(reader: Reader, since: int | None) -> Iterator[list[Message]]:
+    """A file's messages, some thousand at once, those left out that are older than `since` (Unix
+    ms)."""
+    part: list[Message] = []
+    for batch in reader.batches():
+        part += batch if since is None else [m for m in batch if m.at >= since]
+        if len(part) >= PART:
+            yield part
+            part = []
+    if part:
+        yield part
 
 
 def title_of(path: Path, file_name: str) -> str:
@@ -143,11 +147,6 @@ def _checked(path: Path) -> Export:
         except BROKEN_ZIP as error:
             raise ExportError(f"the zip is damaged ({error}): export the chat once more") from None
     return export
-
-
-def _next(batches: Iterator[list[Message]]) -> list[Message]:
-    """The next part that holds messages; none at the end."""
-    return next(filter(None, batches), [])
 
 
 def _count(found: Survey, batch: Sequence[Message]) -> None:

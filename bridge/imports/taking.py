@@ -152,13 +152,10 @@ async def _merge_all(db: Database, found: Survey, chat: Chat, zone: tzinfo, line
                      files: Files, taken: Taken, since: int | None, progress: Progress | None
                      ) -> None:
     """Read the next part while the last is written."""
-    batches = Reader(found.export.text, zone, order=found.order).batches()
+    parts = survey.parts_of(Reader(found.export.text, zone, order=found.order), since)
 
-    def next_lines() -> list[Line] | None:
-        for batch in batches:
-            if part := survey.since_then(batch, since):
-                return liner.lines(part)
-        return None
+    def next_lines() -> list[Line]:
+        return liner.lines(next(parts, []))
 
     lines = await asyncio.to_thread(next_lines)
     while lines:

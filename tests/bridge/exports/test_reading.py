@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from bridge.exports import reader as reading
 from bridge.exports.reader import ExportError, Message, Reader
 from bridge.exports.wording import shipped
-from tests.bridge.exports.generate import DIALECTS, ZONE, head, script, written
+from tests.bridge.exports.generate import DIALECTS, ZONE, Dialect, head, script, written
 
 ODD = "\r\u200e\u200f\ufeff<>()[]"  # signs by which an export marks what is not text
 TODAY = date(2026, 11, 28)
@@ -93,6 +94,72 @@ def test_where_a_block_ends_changes_nothing(text: str, monkeypatch: pytest.Monke
         monkeypatch.setattr(reading, "AHEAD", size)
         monkeypatch.setattr(reading, "NEAR", size // 3)
         assert list(reader(text).messages()) == whole, size
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+def test_pasted_lines_change_nothing_around_them(
+        dialect: Dialect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every block some: each stays in its message and is told by its line, the rest is exact."""
+    wanted, told, line = [], [], 1
+    for number, message in enumerate(script(dialect, 2000, media=False)):
+        if number % 90 == 50 and message.kind == "text" and not message.edited:
+            old = f"{head(dialect, message.at - 400 * 86_400_000)}Zaid: I resign".lstrip("\u200f")
+            told.append(line + message.text.count("\n") + 1)
+            message = message._replace(text=f"{message.text}\n{old}")
+        wanted.append(message)
+        line += written(dialect, message).count("\n")
+    monkeypatch.setattr(reading, "BLOCK", 1 << 13)
+    read = reader("".join(written(dialect, message) for message in wanted))
+    assert [(a, b) for a, b in zip(read.messages(), wanted, strict=True) if a != b] == []
+    assert [at for at, why in read.findings.undecided if "older" in why] == told
+    assert len(told) > 10
+
+
+def test_an_export_that_goes_on_in_another_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "".join(f"{day:02}{sign}03{sign}2026, 9:{n:02} am - Ali: {sign}{n}\n"
+                   for day, sign in ((13, "/"), (14, "."), (15, "/")) for n in range(60))
+    monkeypatch.setattr(reading, "BLOCK", 700)
+    monkeypatch.setattr(reading, "AHEAD", 700)
+    assert [m.text for m in reader(text).messages()] == [
+        f"{sign}{n}" for sign in "/./" for n in range(60)]
+
+
+@pytest.mark.parametrize("name", ["n" * 150, "سیکرٹری تعلیم " * 10 + "سیکرٹری تع"])
+def test_a_name_has_150_signs_at_most(name: str) -> None:
+    said = "".join(f"13/03/2026, 9:15 am - {who}: Hello\n" for who in (name, name + "n", "Ali"))
+    assert [m[1:4] for m in reader(said).messages()] == [
+        (name, "text", "Hello"), ("", "notice", f"{name}n: Hello"), ("Ali", "text", "Hello")]
+
+
+def test_a_sender_who_says_nothing() -> None:
+    said = ("13/03/2026, 9:15 am - Ali: \n13/03/2026, 9:15 am - Ali:\nsecond: line\n"
+            "13/03/2026, 9:15 am - Ali:")
+    assert [m[1:4] for m in reader(said).messages()] == [
+        ("Ali", "text", ""), ("Ali", "text", "\nsecond: line"), ("Ali", "text", "")]
+
+
+def test_days_on_which_clocks_change() -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    hours = [(day, hour) for day in (28, 29, 30) for hour in (0, 1, 3, 4, 23)]
+    said = "".join(f"{day}/03/2026, {hour:02}:30 - Ali: Hello\n" for day, hour in hours)
+    read = Reader(lambda: io.StringIO(said, newline=""), zone, today=TODAY)
+    assert [m.at for m in read.messages()] == [
+        int(datetime(2026, 3, day, hour, 30, tzinfo=zone).timestamp() * 1000)
+        for day, hour in hours]
+
+
+def test_messages_longer_than_a_block() -> None:
+    texts = ["short", "long " * 13_000, "line\n" * 13_000 + "end", "سطر " * 16_000, "short"] * 30
+    said = "".join(f"13/03/2026, 9:15 am - Ali: {text}\n" for text in texts)
+    assert [m.text for m in reader(said).messages()] == texts
+
+
+def test_a_line_that_is_no_utf8_is_named() -> None:
+    data = days(*["13/03/2026"] * 40_000).encode() + b"13/03/2026, 9:15 am - Ali: a\nb\xffc\n"
+    read = Reader(lambda: io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"), ZONE, today=TODAY)
+    with pytest.raises(ExportError) as told:
+        list(read.messages())
+    assert "it is no UTF-8 text (line 40,002)" in str(told.value)
 
 
 @pytest.mark.parametrize("text", [

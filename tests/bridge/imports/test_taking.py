@@ -72,6 +72,7 @@ async def test_a_broken_off_import_is_taken_up(database: Database, tmp_path: Pat
     """Killed in the middle: a part is in, and the same command brings the rest."""
     monkeypatch.setattr("bridge.exports.reader.BLOCK", 1 << 12)
     monkeypatch.setattr("bridge.exports.reader.AHEAD", 1 << 8)
+    monkeypatch.setattr("bridge.imports.survey.PART", 100)
     said = [Said(n, ALI, f"message {n} " + "x" * 60) for n in range(600)]
     count = 0
 
@@ -131,6 +132,6 @@ async def test_a_full_disk_is_told(database: Database, tmp_path: Path,
     path = zipped(tmp_path / "a.zip", SAID, {PHOTO: b"jpeg of a wall"})
     with monkeypatch.context() as patched:
         patched.setattr(MediaStore, "adopt", full)
-        with pytest.raises(ExportError, match="No space left on device.*import it again"):
+        with pytest.raises(ExportError, match=r"No space left on device.*import it again"):
             await take(database, path)
     assert (await take(database, path)).added == 3
