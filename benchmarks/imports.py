@@ -3,7 +3,10 @@ that takes the lines apart with one pattern, knows a message again by its hash a
 SQLite table and a full-text index, 5,000 a transaction. CPU and wall seconds; then the same file
 once more, which adds nothing.
 
-    python -m benchmarks.imports [--messages 200000] [--dialect "android en-PK narrow"] [--json]
+    python -m benchmarks.imports [--messages 200000] [--mix "group chat"]
+        [--dialect "android en-PK narrow"] [--json]
+
+The mixes and dialects are those of benchmarks/exports.py.
 """
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from archive import directory
 from archive.cases import Actor
 from archive.db import open_database
 from archive.media import MediaStore
-from benchmarks.exports import FLOORS, write
+from benchmarks.exports import MIXES, pattern, write
 from bridge.imports import survey, taking
 from tests.bridge.exports.generate import DIALECTS, ZONE
 
@@ -32,9 +35,8 @@ BATCH = 5_000
 ROUNDS = 3
 
 
-def floor(path: Path, pattern: str, database: Path) -> dict[str, float]:
+def floor(path: Path, compiled: re.Pattern[str], database: Path) -> dict[str, float]:
     """The bare script: what it takes a message, in seconds."""
-    compiled = re.compile(pattern)
     db = sqlite3.connect(database, isolation_level=None)
     db.executescript(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
@@ -99,15 +101,15 @@ def peak_mb(path: Path) -> tuple[float, float]:
     return bare, full
 
 
-def measure(dialect: str, messages: int) -> dict[str, Any]:
+def measure(dialect: str, mix: str, messages: int) -> dict[str, Any]:
     """Floor and import, turn by turn; the best round of each."""
     chosen = next(one for one in DIALECTS if one.name == dialect)
     floors, firsts, agains = [], [], []
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "export.txt"
-        write(path, chosen, messages)
+        write(path, chosen, MIXES[mix](chosen, messages))
         for number in range(ROUNDS):
-            floors.append(floor(path, FLOORS[chosen.platform], Path(name) / f"floor{number}.db"))
+            floors.append(floor(path, pattern(chosen), Path(name) / f"floor{number}.db"))
             folder = Path(name) / str(number)
             folder.mkdir()
             firsts.append(asyncio.run(take(path, folder)))
@@ -115,7 +117,8 @@ def measure(dialect: str, messages: int) -> dict[str, Any]:
         bare, full = peak_mb(path)
     assert all(one["added"] == one["messages"] for one in firsts)
     assert not any(one["added"] for one in agains)
-    result: dict[str, Any] = {"dialect": dialect, "messages": int(firsts[0]["messages"])}
+    count = int(firsts[0]["messages"])
+    result: dict[str, Any] = {"dialect": dialect, "mix": mix, "messages": count}
     for kind in ("cpu", "wall"):
         least, first, again = (min(one[kind] for one in each)
                                for each in (floors, firsts, agains))
@@ -132,9 +135,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=200_000)
     parser.add_argument("--dialect", default="android en-PK narrow")
+    parser.add_argument("--mix", choices=MIXES, default="group chat")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    found = measure(args.dialect, args.messages)
+    found = measure(args.dialect, args.mix, args.messages)
     if args.json:
         print(json.dumps(found))
         return
