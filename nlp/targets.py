@@ -56,9 +56,10 @@ class Scene:
         self.signs = signs(self.said.text)
         self.deeds = _told_deeds(self.said, self.signs)
         for given, _ in self.candidates:
-            self.parts[id(given)] = shared(self.words, given.words)
+            about = given.before if len(given.words) < 2 else frozenset()
+            self.parts[id(given)] = shared(self.words, given.words | about)
             if given.message not in self.whole:
-                self.whole[given.message] = shared(self.words, given.whole)
+                self.whole[given.message] = shared(self.words, given.whole | about)
                 self.holders.update(self.whole[given.message])
 
     @property
@@ -242,6 +243,13 @@ def _manner(scene: Scene, given: Given, found: Ties) -> None:
     to who asked a question, a promise or a deed to who wanted a deed."""
     said, folded = scene.said, scene.said.text.words
     asked = given.directive.kind == "question"
+    peers = len(set(given.states) - {said.message.person})
+    found["place_first"] = bool(said.named) and said.named[0].start == 0 \
+        and said.named[0].kind == "place" and (
+            peers > 0 or len(given.directive.to) > 1
+            or any(title.startswith("All ") for title in given.directive.to))
+    found["standing"] = bool(given.asked & words("standing")) and bool(
+        scene.visit or said.schools)
     if said.message.kind in PAPERS:
         wanted = papers(said) & given.things
         found["paper"] = bool(wanted)
@@ -269,12 +277,7 @@ def _manner(scene: Scene, given: Given, found: Ties) -> None:
     found["unsaid_data"] = scene.state is None and data and not asked
     found["complied"] = bool({"complied", "compliance"} & set(folded)) and given.states.get(
         said.message.person) == "acknowledged"
-    peers = len(set(given.states) - {said.message.person})
     found["peers"] = 1 - 1 / (1 + peers)
-    found["place_first"] = bool(said.named) and said.named[0].start == 0 \
-        and said.named[0].kind == "place" and (
-            peers > 0 or len(given.directive.to) > 1
-            or any(title.startswith("All ") for title in given.directive.to))
 
 
 def papers(said: Said) -> frozenset[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 TIES: dict[str, tuple[float, str]] = {
     "to_mine": (0.8, "the order is to its sender's post"),
     "to_class": (0.2, "that is to all who hold its sender's post"),
+    "to_behalf": (0.4, "its sender answers for the officer whom that is to"),
     "to_deputy": (-1.5, "that is to the officer above its sender"),
     "to_unheld": (-1.0, "that is to a post that nobody holds"),
     "to_other": (-3.0, "that is to somebody else"),
@@ -73,6 +74,7 @@ TIES: dict[str, tuple[float, str]] = {
     "place_first": (0.8, "it begins with its place, as each is to answer that for his own"),
     "unsaid": (-0.8, "it tells nothing of a deed"),
     "unsaid_data": (0.5, "particulars, as was asked"),
+    "standing": (-1.5, "a report of the work, not of the standing order to report"),
     "complied": (1.5, "it reports compliance with what was noted"),
     "none": (2.5, "most messages answer nothing"),
     "none_question": (2.0, "it is a question"),
