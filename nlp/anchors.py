@@ -73,6 +73,10 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
     word, following = text.words[at], text.at(at + 1)
     if fresh and word == "be" and spoken_to and at == sentence.start:
         return Anchor(at, "do", word)  # `Be at the airport`
+    if fresh and word == "have" and any(_participle(text, then) for then in range(
+            at + 2, min(at + 5, sentence.end))) and text.at(at + 1) in words("articles") | words(
+            "whats_wanted"):
+        return Anchor(at, "do", word)  # `Have it whitewashed`
     if fresh and word == "no" and _without_verb(text, sentence, at):
         return Anchor(at, "do", word)
     if fresh and word in words("verbs") and _is_verb(text, sentence, at):
@@ -173,7 +177,8 @@ def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
     word, following = text.words[at], text.at(at + 1)
     if at > sentence.start and text.at(at - 1) in words("articles"):
         return False
-    if word == "get" and following == "well":
+    if (word == "get" and following == "well") or (word == "refer" and following == "to" and set(
+            text.words[at + 2:at + 7]) & words("referred_to")) or _observed(text, sentence, at):
         return False
     if word == "find" and following in ("attached", "enclosed", "below", "herewith", "the"):
         return False
@@ -204,6 +209,12 @@ def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
                      "ho", "karna", "karke", "karwa", "karwaein", "done", "ki"):
         return False
     return not (word in ("put", "cut", "let", "set", "read") and text.at(at - 1) in ("was", "is"))
+
+
+def _observed(text: Text, sentence: Sentence, at: int) -> bool:
+    """`It has been observed that DEOs leave the station`: what they do, not what they are to do."""
+    before = text.words[sentence.start:at]
+    return "that" in before[-4:] and bool(set(before) & words("observed"))
 
 
 def _modal(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | None:

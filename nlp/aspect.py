@@ -123,6 +123,15 @@ def _english(folded: list[str], at: int, start: int, end: int) -> str | None:
         return "refused"
     if word == "under" and at + 1 < end and folded[at + 1] in words("under_what"):
         return "doing"
+    if word in ("remain", "remains") and not set(before) & words("will") and (
+            at + 1 == end or folded[at + 1] == "to"):
+        return "partly"
+    if word == "under" and at + 2 == end and folded[at + 1].endswith(("tion", "pair", "ment")):
+        return "doing"
+    if word == "am" and folded[at + 1:at + 2] in (["at"], ["in"], ["on"]):
+        return "doing"
+    if word == "promised" and folded[at + 1:at + 2] == ["to"] and not _denies(before):
+        return "doing"  # somebody else did
     if word == "being" and not _denies(before):
         return "doing"
     if word == "with" and at > start and at + 1 < end and folded[at + 1] not in words("yours") and (
@@ -179,6 +188,8 @@ def _urdu(folded: list[str], at: int, start: int, end: int) -> str | None:
     if word in words("at_desk") and folded[at + 1:at + 2] and last in words("desks") \
             and folded[at + 1] in words("copula") - words("i_am") - words("was") and not denied:
         return "waiting" if set(folded[start:at]).isdisjoint(words("yours")) else "done"
+    if word in words("went") and (last in words("not") or (last in ("hi", "ہی") and denied)):
+        return "lacking"
     if word in words("able"):
         return "refused" if denied else "promised" if _future_at(folded, at, end) else None
     if word in words("was_able"):
@@ -203,7 +214,7 @@ def _urdu(folded: list[str], at: int, start: int, end: int) -> str | None:
             return None
         if denied:
             return "lacking"
-        told = set(before) & words("step_verbs") and set(folded[start:at]) & words("step_to")
+        told = set(folded[max(start, at - NEAR):at + 1]) & words("step_verbs") and set(folded[start:at]) & words("step_to")
         return "asked" if told else _begun_or_done(folded, at, start, end)
     return None
 
@@ -232,7 +243,7 @@ def _perfect(folded: list[str], at: int, start: int, end: int) -> bool:
                                   or last in words("did")):
         return True
     ahead = folded[at + 1] if at + 1 < end else ""
-    closes = not ahead or at + 1 >= end or ahead in words("vocative") or ahead in ("hi", "ہی")
+    closes = not ahead or at + 1 >= end or ahead in words("vocative")
     if word in words("did"):
         return at > start and (ahead in words("copula") or (closes and word not in (
             "ki", "کی", "کیا", "kia")))

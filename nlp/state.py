@@ -97,6 +97,10 @@ def _in_truth(said: Said, sign: Sign, given: Given | None, done: bool) -> str:
     if sign.aspect == "done" and not paper and (
             _step(inside, at, given) or _passed_on(inside, given) or _on_the_way(inside, at, given)):
         return "begun"
+    if sign.aspect == "doing" and given is not None and set(inside[at:]) & (
+            words("i_am") | {"am"}) and set(inside) & words("at_desk") | {"am"} & set(inside) \
+            and _asked(given) & (words("presence") - words("accounts_too")):
+        return "done"
     if sign.aspect == "begun" and wanted & listed("starting"):
         return "done"
     if sign.aspect == "promised" and set(said.text.words[:sign.at]) & words("reported"):
@@ -157,7 +161,7 @@ def _of_the_rest(said: Said, sign: Sign, done: bool) -> bool:
     is `done`, the third of them."""
     before = set(said.text.words[sign.start:sign.at])
     return sign.aspect in ("doing", "begun", "promised", "lacking") and bool(
-        before & words("rest") or (done and before & words("others_of_it")))
+        (before & words("rest") and ((done and said.message.kind not in PAPERS) or sign.aspect != "lacking")) or (done and before & words("others_of_it")))
 
 
 def _step(inside: list[str], verb: int, given: Given | None) -> bool:
@@ -346,7 +350,8 @@ def _tail(said: Said, found: list[Sign], given: Given) -> bool:
         if start and start not in told and set(some[:2]) & words("more"):
             return True
         if start and start not in told and set(some) & words("next_time") and (
-                common(stemmed(some), wanted) or deeds(some) & given.deeds):
+                common(stemmed(some), wanted) or deeds(some) & given.deeds
+                or things(some) & given.things):
             return True
     return False
 

@@ -135,6 +135,8 @@ def _place(scene: Scene, given: Given, told: str, found: Ties) -> None:
         found["other_sibling"] = any(one.given.message == given.message and one.told in (
             "mine", "class") for one in scene.candidates)
         found["other_place"] = said.sender.place in order.districts
+        found["other_noted"] = scene.bare and scene.state == "acknowledged" \
+            and not (named or found["quoted"])
         found["other_cold"] = not (named or found["other_place"] or found["quoted"])
     found["thread"] = given.thread is not None and given.thread == said.message.thread
     found["names_giver"] = any(holder.person == given.sender
@@ -249,7 +251,7 @@ def _manner(scene: Scene, given: Given, found: Ties) -> None:
             peers > 0 or len(given.directive.to) > 1
             or any(title.startswith("All ") for title in given.directive.to))
     found["standing"] = bool(given.asked & words("standing")) and bool(
-        scene.visit or said.schools)
+        given.asked & words("reporting")) and bool(scene.visit or said.schools)
     if said.message.kind in PAPERS:
         wanted = papers(said) & given.things
         found["paper"] = bool(wanted)

@@ -20,6 +20,7 @@ TIES: dict[str, tuple[float, str]] = {
     "other_named": (2.0, "that names its sender"),
     "other_mentioned": (1.0, "its message names its sender"),
     "other_cold": (-1.0, "neither its sender nor the sender's district is named there"),
+    "other_noted": (-1.5, "a bare note, and that is to somebody else"),
     "other_sibling": (-2.0, "another task of the message is its sender's"),
     "other_place": (1.0, "that names its sender's district"),
     "thread": (1.5, "it is in the order's conversation"),

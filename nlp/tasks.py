@@ -109,6 +109,9 @@ def _one_task(last: Order, order: Order, said: Said) -> bool:
         return True
     if timed[0] or (two.negated != one.negated and one.kind != "do"):
         return False
+    if set(text.words[one.start:one.at + 1]) & words("assures") and text.at(one.at + 1) in (
+            "ke", "keh", "کہ"):
+        return True  # `ensure karein ke koi school band na mile`
     if one.verb in ("inform", "let", "ensure", "note") and two.kind == "passive" \
             and "that" in text.words[one.at:two.at]:
         return True
