@@ -57,7 +57,8 @@ class Scene:
         self.deeds = _told_deeds(self.said, self.signs)
         for given, _ in self.candidates:
             about = given.before if len(given.words) < 2 else frozenset()
-            self.parts[id(given)] = shared(self.words, given.words | about)
+            own = given.whole if given.n and given.asked & words("pronouns") else given.words
+            self.parts[id(given)] = shared(self.words, own | about)
             if given.message not in self.whole:
                 self.whole[given.message] = shared(self.words, given.whole | about)
                 self.holders.update(self.whole[given.message])
