@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from nlp.lexicon import participles, phrase_at, stems, words
+from nlp.lexicon import first_words, participles, phrase_at, stems, words
 from nlp.sentences import Text
 
 NEAR = 3  # words before a verb among which its "not" stands
@@ -34,10 +34,14 @@ class Sign(NamedTuple):
 
 def signs(text: Text) -> list[Sign]:
     """The signs of a text, in order; a question holds none."""
+    if "signs" in text.kept:
+        found: list[Sign] = text.kept["signs"]
+        return found
     asked = [one for one in text.sentences if one.question]
-    return [Sign(aspect, at, start, end) for start, end in clauses(text)
+    text.kept["signs"] = found = [Sign(aspect, at, start, end) for start, end in clauses(text)
             if not any(one.start <= start < one.end for one in asked)
             for at, aspect in sorted(set(_signs(text.words, start, end)))]
+    return found
 
 
 def clauses(text: Text) -> Iterator[tuple[int, int]]:
@@ -74,8 +78,15 @@ def _nothing(*_: object) -> None:
     return None
 
 
+@cache
+def _openings() -> frozenset[str]:
+    return first_words(*PHRASES.values())
+
+
 def _phrase(folded: list[str], at: int, start: int, end: int) -> tuple[str | None, int]:
     """The aspect of a set phrase that begins here, and its length."""
+    if folded[at] not in _openings():
+        return None, 1
     for aspect, name in PHRASES.items():
         length = phrase_at(name, folded, at, end)
         if not length:

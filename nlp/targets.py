@@ -136,9 +136,10 @@ def _place(scene: Scene, given: Given, told: str, found: Ties) -> None:
         found["other_sibling"] = any(one.given.message == given.message and one.told in (
             "mine", "class") for one in scene.candidates)
         found["other_place"] = said.sender.place in order.districts
-        found["other_noted"] = scene.bare and scene.state == "acknowledged" \
-            and not (named or found["quoted"])
         found["other_cold"] = not (named or found["other_place"] or found["quoted"])
+    found["other_noted"] = told in ("other", "deputy") and scene.state == "acknowledged" \
+        and not (found["quoted"] or found.get("other_named") or found.get("other_mentioned")
+                 or scene.whole[given.message])
     found["thread"] = given.thread is not None and given.thread == said.message.thread
     found["names_giver"] = any(holder.person == given.sender
                                for one in said.named for holder in one.holders)
@@ -224,6 +225,7 @@ def _matter(scene: Scene, given: Given, found: Ties) -> None:
     order = scene.chat.said.get(given.message)
     theirs = {school.name for school in order.schools} if order else set()
     found["school"] = bool(schools & theirs)
+    found["visited"] = found["school"] and scene.visit
     found["other_school"] = bool(schools and theirs and not schools & theirs)
 
 

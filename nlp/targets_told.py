@@ -55,6 +55,7 @@ TIES: dict[str, tuple[float, str]] = {
     "deed": (1.0, "the same deed"),
     "deed_elsewhere": (-0.5, "another order asks for its deed"),
     "school": (1.5, "the same school"),
+    "visited": (1.0, "it reports a visit to the school of the order"),
     "other_school": (-0.5, "another school"),
     "paper": (1.0, "a picture or file, as was asked for"),
     "paper_named": (1.0, "it names the paper that was asked for"),
