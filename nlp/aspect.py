@@ -225,7 +225,8 @@ def _urdu(folded: list[str], at: int, start: int, end: int) -> str | None:
             return None
         if denied:
             return "lacking"
-        told = set(folded[max(start, at - NEAR):at + 1]) & words("step_verbs") and set(folded[start:at]) & words("step_to")
+        told = set(folded[max(start, at - NEAR):at + 1]) & words("step_verbs") \
+            and set(folded[start:at]) & words("step_to")
         return "asked" if told else _begun_or_done(folded, at, start, end)
     return None
 

@@ -46,7 +46,7 @@ def _less(one: int | None, two: int | None) -> bool:
 
 
 def number(text: Text, at: int) -> int | None:
-    """The count at a place, in digits or as a word; none for a date, a year, a number of a letter."""
+    """The count at a place, in digits or as a word; none for a year or a letter's number."""
     word = text.at(at)
     if text.at(at - 1) in words("not_count_before"):
         return None
@@ -67,7 +67,8 @@ def _named() -> dict[str, int]:
 def counted(text: Text, start: int, end: int) -> bool:
     """Whether a clause counts something."""
     return any(number(text, at) is not None or (
-        text.words[at] == "do" and text.at(at + 1) not in ("not", "the")) for at in range(start, end))
+        text.words[at] == "do" and text.at(at + 1) not in ("not", "the"))
+        for at in range(start, end))
 
 
 def left_over(text: Text, start: int, end: int) -> bool:

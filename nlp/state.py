@@ -2,18 +2,16 @@
 what was asked for."""
 from __future__ import annotations
 
-import re
-
 from nlp.aspect import Sign, clauses, signs
 from nlp.chat import Given
 from nlp.deeds import deeds
-from nlp.lexicon import has, phrase_at, words
+from nlp.lexicon import has, words
 from nlp.matter import common, listed, stemmed, things
 from nlp.quantities import counted, in_part, left_over, so_far
 from nlp.said import Said
+from nlp.steps import PAPERS, excuses, hands, in_truth, wants_papers
 
 SHORT = 8  # words of a bare acknowledgement
-PAPERS = frozenset({"image", "document", "video", "audio", "location"})
 State = tuple[str | None, str]
 
 
@@ -75,114 +73,9 @@ def asks(given: Given | None) -> bool:
 def _of_the_deed(said: Said, given: Given | None) -> list[Sign]:
     """The signs of a message; a first step (`committee bana di`, `C&W ko likh diya`) is only begun,
     unless it is what the order asks for."""
-    found = [sign for sign in signs(said.text) if not _excuses(said, sign)]
+    found = [sign for sign in signs(said.text) if not excuses(said, sign)]
     done = any(sign.aspect == "done" for sign in found)
-    return [sign._replace(aspect=_in_truth(said, sign, given, done)) for sign in found]
-
-
-def _excuses(said: Said, sign: Sign) -> bool:
-    """`der hui`, `بیماری کی وجہ سے تاخیر ہوئی`: what came to pass is no deed but a delay."""
-    inside = said.text.words[sign.start:sign.end]
-    return sign.aspect == "done" and bool(set(inside[:sign.at - sign.start]) & words("late"))
-
-
-def _in_truth(said: Said, sign: Sign, given: Given | None, done: bool) -> str:
-    """What a sign says of the deed that was ordered."""
-    wanted = _wanted(given)
-    inside = said.text.words[sign.start:sign.end]
-    at = sign.at - sign.start
-    paper = said.message.kind == "document"
-    if sign.aspect == "asked":
-        return "done" if wanted & listed("telling") or paper else "begun"
-    if sign.aspect == "done" and not paper and (
-            _step(inside, at, given) or _passed_on(inside, given) or _on_the_way(inside, at, given)):
-        return "begun"
-    if sign.aspect == "doing" and given is not None and set(inside[at:]) & (
-            words("i_am") | {"am"}) and set(inside) & words("at_desk") | {"am"} & set(inside) \
-            and _asked(given) & (words("presence") - words("accounts_too")):
-        return "done"
-    if sign.aspect == "begun" and wanted & listed("starting"):
-        return "done"
-    if sign.aspect == "promised" and set(said.text.words[:sign.at]) & words("reported"):
-        return "doing"  # somebody else's word
-    return "partly" if _of_the_rest(said, sign, done) else sign.aspect
-
-
-def _asked(given: Given) -> frozenset[str]:
-    """All words of an order and of the action read in it."""
-    return given.asked | frozenset(re.findall(r"[a-z]+", given.directive.action.casefold()))
-
-
-def _wanted(given: Given | None) -> frozenset[str]:
-    """The words of an order; of one that names nothing itself (`finish it by Saturday`), those of
-    what it goes on from as well."""
-    if given is None:
-        return frozenset()
-    return given.words if len(given.words) > 1 else given.words | given.whole | given.before
-
-
-def _passed_on(inside: list[str], given: Given | None) -> bool:
-    """Whether a clause only tells that something was handed to somebody (`bill submitted to DAO`),
-    where another deed was ordered; not to who ordered it (`put up to you`)."""
-    some = set(inside)
-    return given is not None and bool(some & words("handed_to") and some & words("passing")) \
-        and not some & words("yours") and not wants_papers(given) \
-        and not things(inside) & given.things \
-        and not common(stemmed(inside), _wanted(given))
-
-
-def _on_the_way(inside: list[str], verb: int, given: Given | None) -> bool:
-    """Whether somebody was only sent, called or has got there (`team rawana kar di`), and that is
-    not what was ordered, or an account of it was as well."""
-    if given is None or not set(inside[max(0, verb - 2):verb + 1]) & words("motions"):
-        return False
-    if not common(stemmed(inside), _wanted(given)) and not wants_papers(given) \
-            and not _asked(given) & (words("presence") | words("sending_people")):
-        return True
-    people = set(inside) & {"ko", "کو"} or set(inside[:verb]) & words("goers") \
-        or set(inside[verb:]) & words("i_am")
-    if not people or _asked(given) & (words("presence") - words("accounts_too")):
-        return False
-    return not given.asked & words("sending_people") or bool(given.asked & words("accounts_too"))
-
-
-def wants_papers(given: Given) -> bool:
-    """Whether an order is done by handing something in."""
-    action = set(re.findall(r"[a-z]+", given.directive.action.casefold()))
-    return bool((action | given.words) & words("handing") or given.words & listed("papers"))
-
-
-def _hands(inside: list[str]) -> bool:
-    return bool(set(inside) & words("handing"))
-
-
-def _of_the_rest(said: Said, sign: Sign, done: bool) -> bool:
-    """`rest by tomorrow`, `baqi ho rahe hain`: the rest is not done yet; nor is, where something
-    is `done`, the third of them."""
-    before = set(said.text.words[sign.start:sign.at])
-    return sign.aspect in ("doing", "begun", "promised", "lacking") and bool(
-        (before & words("rest") and ((done and said.message.kind not in PAPERS) or sign.aspect != "lacking")) or (done and before & words("others_of_it")))
-
-
-def _step(inside: list[str], verb: int, given: Given | None) -> bool:
-    """Whether what stands before the verb of a clause is a first step only, which the order does
-    not ask for."""
-    wanted = _wanted(given)
-    asked = given.asked if given else frozenset()
-    nouns = words("step_nouns")
-    if not wanted & listed("papers"):
-        nouns |= words("step_papers")
-    for at, word in enumerate(inside[:verb]):
-        if word in nouns and inside[at + 1] not in words("by") and word not in asked \
-                and inside[at + 2:at + 3] not in (["sath"], ["saath"], ["ساتھ"]) \
-                and not common(stemmed([word]), wanted):
-            return word not in words("letters") or not common(stemmed(inside), wanted)
-    at = has("steps", inside)
-    if at < 0 or wanted & listed("step_wanted") or (
-            asked & words("acts") and set(inside) & words("acts_done")):
-        return False
-    end = at + phrase_at("steps", inside, at, len(inside))
-    return not common(stemmed(inside[end - 1:end]), wanted)
+    return [sign._replace(aspect=in_truth(said, sign, given, done)) for sign in found]
 
 
 def _by_signs(said: Said, found: list[Sign], given: Given | None) -> State:
@@ -208,7 +101,8 @@ def _so_far(said: Said, found: list[Sign], aspects: set[str], given: Given | Non
     """What is done, in part or whole, or going on."""
     folded = said.text.words
     papers = said.message.kind in PAPERS
-    partly = ("partly" in aspects and not _found_partly(said, found, given) and not (papers and not aspects & {"done", "promised"})) \
+    partly = ("partly" in aspects and not _found_partly(said, found, given)
+              and not (papers and not aspects & {"done", "promised"})) \
         or ("done" in aspects and _rest_later(said))
     if partly or _counts_rest(said, found) or (
             in_part(said.text) and (aspects & {"done", "partly"} or len(folded) <= SHORT)):
@@ -224,7 +118,7 @@ def _so_far(said: Said, found: list[Sign], aspects: set[str], given: Given | Non
 
 
 def _found_partly(said: Said, found: list[Sign], given: Given | None) -> bool:
-    """`outcome conveyed. Allegation partly proved`: it was found so, and the deed is told before."""
+    """`outcome conveyed. Allegation partly proved`: it was found so, the deed is told before."""
     near = _nearness(said, found, given, {"done"})
     return found[0].aspect == "done" and near > _nearness(said, found, given, {"partly"}) and all(
         said.text.at(sign.at + 1).endswith("ed") for sign in found if sign.aspect == "partly")
@@ -291,8 +185,8 @@ def _done(said: Said, found: list[Sign], given: Given | None) -> State:
     near = _nearness(said, found, given, {"done"})
     far = _nearness(said, found, given, {"doing", "begun", "promised", "lacking"})
     if rest & {"begun", "doing"} and not paper and not (
-            (near and not far and not _other_part(said, found)) or (near == far and found[-1].aspect == "done"
-                                   and not _in_process(said, found))):
+            (near and not far and not _other_part(said, found))
+            or (near == far and found[-1].aspect == "done" and not _in_process(said, found))):
         return "in_progress", "a part is done, a part is being done"
     if not paper and rest & {"doing", "promised", "waiting"} and _prepared(said, found, given):
         return "in_progress", "it is prepared, not yet handed in"
@@ -329,7 +223,8 @@ def _prepared(said: Said, found: list[Sign], given: Given | None) -> bool:
 def _elsewhere(said: Said, found: list[Sign], given: Given | None, near: float) -> bool:
     """Whether what is done is another thing than what was ordered."""
     return given is not None and not near and all(
-        _clause(said, sign) and not common(_clause(said, sign), given.whole | given.before) for sign in found if sign.aspect == "done")
+        _clause(said, sign) and not common(_clause(said, sign), given.whole | given.before)
+        for sign in found if sign.aspect == "done")
 
 
 def _in_process(said: Said, found: list[Sign]) -> bool:
@@ -370,7 +265,7 @@ def _near(inside: list[str], aspect: str, given: Given) -> float:
     thing = aspect in ("doing", "promised") and things(inside) & given.things
     return common(stemmed(inside), given.words) + bool(thing) \
         + 0.5 * bool(told & given.deeds - {"hand"}) \
-        + 1.5 * (wants_papers(given) and ("hand" in told or _hands(inside)))
+        + 1.5 * (wants_papers(given) and ("hand" in told or hands(inside)))
 
 
 def _clause(said: Said, sign: Sign) -> frozenset[str]:

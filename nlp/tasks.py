@@ -136,8 +136,8 @@ def _sends_it(text: Text, order: Order) -> bool:
     sends = ask.verb in words("carry_verbs") | words("sending")
     rest = [text.words[at] for at in range(ask.start, ask.end) if not (
         due and due.start <= text.found[at].start < due.end)]
-    light = words("to_whom") | words("lead") | words("connect") | words("polite") | words("sending") | words(
-        "carry_verbs") | words("on_time")
+    light = words("to_whom") | words("lead") | words("connect") | words("polite") \
+        | words("sending") | words("carry_verbs") | words("on_time")
     return sends and all(word in light for word in rest)
 
 
