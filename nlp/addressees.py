@@ -97,9 +97,8 @@ def _nearest(one: Named, held: list[Holder], sender: Holder | None, office: Offi
 
 def _placed(post: str, place: str, spelled: str, office: Office) -> str:
     """A post at a place, as the roster titles it where it does."""
-    kinds = sorted({holder.post for holder in office.holders if holder.post == post
-                    or holder.post.startswith(post + "(") or holder.post.startswith(post + " (")},
-                   key=len)
+    kinds = sorted((one for one in office.posts if one == post
+                    or one.startswith((post + "(", post + " ("))), key=len)
     for where in (spelled.title(), place):
         for kind in (post, *kinds):
             if office.holding(f"{kind} {where}"):

@@ -23,7 +23,8 @@ def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]],
     at = sentence.start
     while at < sentence.end:
         word = text.words[at]
-        if word == "failing" and text.at(at + 1) == "which":
+        if (word == "failing" and text.at(at + 1) == "which") or (result and word in (
+                "otherwise", "warna", "ورنہ")):
             break  # what happens else is no order
         depth += text.gaps[at].count("(") - text.gaps[at].count(")")
         if at in ends or (at > sentence.start and re.search(r"[,:،)\-–*]", text.gaps[at])):
@@ -35,7 +36,8 @@ def anchors_of(text: Text, sentence: Sentence, groups: list[list[Named]],
         anchor = None
         if word.isascii():
             anchor = _english(text, sentence, at, fresh, ends, result, spoken_to)
-            if not anchor and _wanted(text, at) and (ends or spoken_to):
+            if not anchor and _wanted(text, at) and (
+                    ends or spoken_to or text.at(at + 1) in words("whats_wanted")):
                 anchor = Anchor(at, "need", word)
             if anchor and result and _why(text, result[-1].at, at):
                 anchor = None
@@ -71,6 +73,10 @@ def _english(text: Text, sentence: Sentence, at: int, fresh: bool, ends: set[int
     word, following = text.words[at], text.at(at + 1)
     if fresh and word == "be" and spoken_to and at == sentence.start:
         return Anchor(at, "do", word)  # `Be at the airport`
+    if fresh and word == "have" and any(_participle(text, then) for then in range(
+            at + 2, min(at + 5, sentence.end))) and text.at(at + 1) in words("articles") | words(
+            "whats_wanted"):
+        return Anchor(at, "do", word)  # `Have it whitewashed`
     if fresh and word == "no" and _without_verb(text, sentence, at):
         return Anchor(at, "do", word)
     if fresh and word in words("verbs") and _is_verb(text, sentence, at):
@@ -171,6 +177,9 @@ def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
     word, following = text.words[at], text.at(at + 1)
     if at > sentence.start and text.at(at - 1) in words("articles"):
         return False
+    if (word == "get" and following == "well") or (word == "refer" and following == "to" and set(
+            text.words[at + 2:at + 7]) & words("referred_to")) or _observed(text, sentence, at):
+        return False
     if word == "find" and following in ("attached", "enclosed", "below", "herewith", "the"):
         return False
     if at + 1 >= sentence.end:
@@ -202,6 +211,12 @@ def _is_verb(text: Text, sentence: Sentence, at: int) -> bool:
     return not (word in ("put", "cut", "let", "set", "read") and text.at(at - 1) in ("was", "is"))
 
 
+def _observed(text: Text, sentence: Sentence, at: int) -> bool:
+    """`It has been observed that DEOs leave the station`: what they do, not what they are to do."""
+    before = text.words[sentence.start:at]
+    return "that" in before[-4:] and bool(set(before) & words("observed"))
+
+
 def _modal(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | None:
     """`DEO should visit`, `pay may be stopped`, `no one shall leave`, `replies must reach me`."""
     word = text.words[at]
@@ -230,6 +245,9 @@ def _modal(text: Text, sentence: Sentence, at: int, ends: set[int]) -> Anchor | 
         verb = _participle(text, nxt + 1)
         if verb and word != "will" and word != "to":
             return Anchor(nxt, "passive", verb)
+        if word in words("firm_modals") and {"my", "me", "this"} & set(
+                text.words[nxt + 2:nxt + 4]) and text.at(nxt + 1) in ("in", "on", "at", "with"):
+            return Anchor(nxt, "passive", "reach")  # `comments must be in my office`
         if told and word != "will" and not verb:
             return Anchor(nxt, "do", "be")
         return None

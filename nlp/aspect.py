@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from nlp.lexicon import participles, phrase_at, stems, words
+from nlp.lexicon import first_words, participles, phrase_at, stems, words
 from nlp.sentences import Text
 
 NEAR = 3  # words before a verb among which its "not" stands
@@ -17,6 +17,8 @@ URDU_FUTURE = ("ونگا", "ونگی", "ینگے", "یگا", "یگی", "وگا",
 PHRASES = {"refused": "refused", "noted": "noted_signs", "begun": "begun_phrases",
            "partly": "partly", "waiting": "waiting", "doing": "doing_phrases",
            "done": "done_phrases"}
+_SOME = ("kisi", "کسی")  # `kisi aur` is somebody else
+_SIRS = ("sir", "madam", "سر", "میڈم", "جناب")
 _STOPS = frozenset(",،;:.!?؟۔\n؛")
 
 
@@ -32,19 +34,32 @@ class Sign(NamedTuple):
 
 def signs(text: Text) -> list[Sign]:
     """The signs of a text, in order; a question holds none."""
+    if "signs" in text.kept:
+        found: list[Sign] = text.kept["signs"]
+        return found
     asked = [one for one in text.sentences if one.question]
-    return [Sign(aspect, at, start, end) for start, end in clauses(text)
+    text.kept["signs"] = found = [Sign(aspect, at, start, end) for start, end in clauses(text)
             if not any(one.start <= start < one.end for one in asked)
             for at, aspect in sorted(set(_signs(text.words, start, end)))]
+    return found
 
 
 def clauses(text: Text) -> Iterator[tuple[int, int]]:
     """The clauses of a text: between commas, stops and `aur`, `but`, `lekin`."""
     start = 0
     for at in range(1, len(text) + 1):
-        if at == len(text) or _STOPS & set(text.gaps[at]) or text.words[at] in words("joints"):
+        if at == len(text) or _STOPS & set(text.gaps[at]) or _joint(text.words, at):
             yield start, at
             start = at
+
+
+def _joint(folded: list[str], at: int) -> bool:
+    """Whether a clause begins at a word: `aur`, `but`, or a `sir` that follows a verb."""
+    word, last = folded[at], folded[at - 1]
+    if word in words("joints"):
+        return last not in _SOME
+    return word in _SIRS and (last in words("copula") or last in words("went")
+                              or last in words("gave"))
 
 
 def _signs(folded: list[str], start: int, end: int) -> Iterator[tuple[int, str]]:
@@ -63,8 +78,15 @@ def _nothing(*_: object) -> None:
     return None
 
 
+@cache
+def _openings() -> frozenset[str]:
+    return first_words(*PHRASES.values())
+
+
 def _phrase(folded: list[str], at: int, start: int, end: int) -> tuple[str | None, int]:
     """The aspect of a set phrase that begins here, and its length."""
+    if folded[at] not in _openings():
+        return None, 1
     for aspect, name in PHRASES.items():
         length = phrase_at(name, folded, at, end)
         if not length:
@@ -81,6 +103,8 @@ def _finished(folded: list[str], at: int, start: int, end: int, after: int) -> s
     """What a word for something done means where it stands: `not yet sent`, `will be sent`."""
     before = folded[max(start, at - NEAR):at]
     later = folded[after:min(end, after + 4)]
+    if set(before[-2:]) & {"get", "getting"}:
+        return None  # `get it measured`
     if _denies(before) or set(later[:2]) & words("not"):
         return "lacking"
     if set(before) & words("will") or any(
@@ -110,8 +134,24 @@ def _english(folded: list[str], at: int, start: int, end: int) -> str | None:
         return "refused"
     if word == "under" and at + 1 < end and folded[at + 1] in words("under_what"):
         return "doing"
+    if word in ("remain", "remains") and not set(before) & words("will") and (
+            at + 1 == end or folded[at + 1] == "to"):
+        return "partly"
+    if word == "under" and at + 2 == end and folded[at + 1].endswith(("tion", "pair", "ment")):
+        return "doing"
+    if word == "am" and folded[at + 1:at + 2] in (["at"], ["in"], ["on"]):
+        return "doing"
+    if word == "promised" and folded[at + 1:at + 2] == ["to"] and not _denies(before):
+        return "doing"  # somebody else did
     if word == "being" and not _denies(before):
         return "doing"
+    if word == "with" and at > start and at + 1 < end and folded[at + 1] not in words("yours") and (
+            folded[at - 1] in ("is", "are", "still", "now") or folded[at - 1].isdigit()):
+        return "waiting"
+    if word in ("follows", "follow") and at + 1 == end and at > start:
+        return "promised"
+    if word in ("found", "located", "available") and before[-1:] == ["not"]:
+        return "lacking"
     if word in words("begun_words"):
         found = _finished(folded, at, start, end, at + 1)
         return "begun" if found == "done" else found
@@ -119,7 +159,8 @@ def _english(folded: list[str], at: int, start: int, end: int) -> str | None:
             and _predicate(folded, at, start):
         found = _finished(folded, at, start, end, at + 1)
         return "asked" if found == "done" else found
-    if _english_deed(word) and _predicate(folded, at, start):
+    if (_english_deed(word) or (before[-1:] == ["been"] and word in words("been_what"))) \
+            and _predicate(folded, at, start):
         return _finished(folded, at, start, end, at + 1)
     if len(word) > 5 and word.endswith("ing") and word not in words("not_doing") and (
             at == start or at <= 2 or folded[at - 1] in words("ing_after")):
@@ -148,7 +189,18 @@ def _urdu(folded: list[str], at: int, start: int, end: int) -> str | None:
     word = folded[at]
     before = folded[max(start, at - NEAR):at]
     last = before[-1] if before else ""
-    denied = _denies(before) or folded[at + 1:at + 2] in (["nahi"], ["نہیں"])
+    denied = _denies(before) or folded[at + 1:at + 2] in (["nahi"], ["نہیں"]) \
+        or folded[at + 1:at + 3] in (["hi", "nahi"], ["ہی", "نہیں"])
+    if word in ("jari", "جاری") and at + 1 == end and last and not denied:  # its verb left out
+        return "done" if last in words("issued_things") else "doing"
+    if word in words("i_am") and at + 1 == end and set(folded[start:at]) & words("at_desk") \
+            and set(folded[start:at]) & words("still"):
+        return "doing"
+    if word in words("at_desk") and folded[at + 1:at + 2] and last in words("desks") \
+            and folded[at + 1] in words("copula") - words("i_am") - words("was") and not denied:
+        return "waiting" if set(folded[start:at]).isdisjoint(words("yours")) else "done"
+    if word in words("went") and (last in words("not") or (last in ("hi", "ہی") and denied)):
+        return "lacking"
     if word in words("able"):
         return "refused" if denied else "promised" if _future_at(folded, at, end) else None
     if word in words("was_able"):
@@ -173,7 +225,8 @@ def _urdu(folded: list[str], at: int, start: int, end: int) -> str | None:
             return None
         if denied:
             return "lacking"
-        told = set(before) & words("step_verbs") and set(folded[start:at]) & words("step_to")
+        told = set(folded[max(start, at - NEAR):at + 1]) & words("step_verbs") \
+            and set(folded[start:at]) & words("step_to")
         return "asked" if told else _begun_or_done(folded, at, start, end)
     return None
 
@@ -183,7 +236,7 @@ def _begun_or_done(folded: list[str], at: int, start: int, end: int) -> str | No
     if any(word in ("jaega", "jayega", "jaye", "jae", "jaegi", "jayegi", "jaenge", "جایے", "جاییں",
                     "جاے", "جائیگا") for word in after):
         return None  # the future that follows tells it
-    if set(folded[max(start, at - 3):at]) & {"shuru", "start", "aghaz", "شروع", "آغاز"}:
+    if set(folded[max(start, at - 3):at]) & words("begin_nouns"):
         return "begun"
     return "done"
 
@@ -194,13 +247,15 @@ def _perfect(folded: list[str], at: int, start: int, end: int) -> bool:
     last = folded[at - 1] if at > start else ""
     if word in words("already_done") and last:
         return True
+    if last in ("ke", "کے") and word in ("liye", "لیے"):
+        return False
     if word in words("gave") and (last in verb_stems() or last in words("loan_verbs")):
         return True
     if word in words("went") and (last in verb_stems() or last in perfectives()
                                   or last in words("did")):
         return True
     ahead = folded[at + 1] if at + 1 < end else ""
-    closes = not ahead or ahead in words("vocative")
+    closes = not ahead or at + 1 >= end or ahead in words("vocative")
     if word in words("did"):
         return at > start and (ahead in words("copula") or (closes and word not in (
             "ki", "کی", "کیا", "kia")))

@@ -108,6 +108,13 @@ def _tells(said: Said, state: str, chosen: Given) -> bool:
             or (found and found[0].aspect == "promised" and found[0].at < 4)
             or has("promised", folded) >= 0))
     last = found[-1] if found else None
+    if state == "in_progress" and last and chosen.words & listed("in_writing") \
+            and deeds(folded[last.start:last.end]) & {"hand"} and last.aspect == "doing":
+        return False
+    if state == "in_progress" and last and last.aspect == "waiting" and any(
+            sign.aspect in ("asked", "done") and set(folded[sign.start:sign.end])
+            & words("called") for sign in found):
+        return False
     if state == "in_progress" and last and last.aspect == "doing" and set(
             folded[last.at:]) & words("until"):
         return False

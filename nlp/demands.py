@@ -21,8 +21,10 @@ def late_demands(said: Said, asks: list[Ask], deadlines: tuple[Deadline, ...]) -
     taken = {ask.sentence for ask in asks if ask.kind != "demand"}
     for number, sentence in enumerate(text.sentences):
         due = pick(deadlines, *characters(text, sentence.start, sentence.end))
-        if not due or not due.due or sentence.question:
-            continue
+        if not due or not due.due or sentence.question or (
+                {"abhi", "ابھی"} & set(text.words[sentence.start:sentence.end])
+                and set(text.words[sentence.start:sentence.end]) & words("left_over")):
+            continue  # `Musakhel aur Loralai abhi baqi`: still, not at once
         here = [one for one in said.named if sentence.start <= one.start < sentence.end]
         first = next((at for at in range(sentence.start, sentence.end)
                       if text.found[at].start >= due.start), sentence.end)

@@ -76,8 +76,9 @@ def _appeals(said: Said, chat: Chat) -> bool:
     """Whether a message is addressed to somebody above: `Respected Secretary sahib, …`."""
     assert said.sender is not None
     first = next((one for one in said.named if one.start <= 2), None)
-    if said.text.at(0) not in words("respectful") or first is None:
-        return False
+    if said.text.at(0) not in words("respectful") or first is None \
+            or set(said.text.words[first.end:first.end + 2]) & words("told_of_him"):
+        return False  # `Worthy Secretary will take a review`
     found = titles([first], None, chat.office, (said.sender.place,))
     return bool(found) and chat.office.rank(found[0]) < said.sender.rank
 

@@ -43,8 +43,11 @@ def _by_first(name: str) -> dict[str, tuple[tuple[str, ...], ...]]:
 
 def has(name: str, folded: list[str], start: int = 0, end: int | None = None) -> int:
     """Where a phrase of a list begins among folded[start:end]; -1 when none does."""
-    stop = len(folded) if end is None else end
-    return next((at for at in range(start, stop) if phrase_at(name, folded, at, stop)), -1)
+    stop, first = len(folded) if end is None else end, _by_first(name)
+    for at in range(start, stop):
+        if folded[at] in first and phrase_at(name, folded, at, stop):
+            return at
+    return -1
 
 
 def phrase_at(name: str, folded: list[str], at: int, end: int) -> int:
@@ -54,6 +57,12 @@ def phrase_at(name: str, folded: list[str], at: int, end: int) -> int:
         if at + len(phrase) <= end and tuple(folded[at:at + len(phrase)]) == phrase:
             return len(phrase)
     return 0
+
+
+@cache
+def first_words(*names: str) -> frozenset[str]:
+    """The words with which the phrases of some lists begin."""
+    return frozenset(word for name in names for word in _by_first(name))
 
 
 @cache

@@ -12,6 +12,7 @@ from nlp.deadlines import days_named, read_all
 from nlp.deeds import deeds
 from nlp.directives import directives
 from nlp.districts import in_text, of_titles
+from nlp.lexicon import words
 from nlp.matter import matter, matter_of, things
 from nlp.named import Names
 from nlp.office import Office
@@ -145,7 +146,8 @@ class Reader:
             part = [word.folded for word in said.text.found if start <= word.start < one.end]
             self.chat.give(Given(
                 said.message.id, number, said.message.person, said.message.at,
-                said.message.thread, one, matter_of(said, start, one.end, one.action), {}, whole,
+                said.message.thread, one, matter_of(said, _unless(said, start, one.end) if number
+                                                    else start, one.end, one.action), {}, whole,
                 before, self._told(one), deeds(part), things(part), frozenset(part),
                 self.chat.count))
 
@@ -158,6 +160,15 @@ class Reader:
         """The persons whose posts an order names today."""
         return frozenset(holder.person for title in one.to
                          for holder in self.chat.office.holding(title))
+
+
+def _unless(said: Said, start: int, end: int) -> int:
+    """Where a task begins after its condition: `If the replies are not satisfactory, proceed`."""
+    inside = [(at, word) for at, word in enumerate(said.text.found) if start <= word.start < end]
+    if not any(word.folded in words("if_words") for _, word in inside[:3]):
+        return start
+    return next((word.start for at, word in inside[2:] if set(said.text.gaps[at]) & {",", "،"}
+                 or said.text.at(at - 1) in ("to", "tou", "تو", "then")), start)
 
 
 def _key(name: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from archive import fold
 
@@ -31,6 +32,7 @@ class Text:
     words: list[str] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
     sentences: list[Sentence] = field(default_factory=list)
+    kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # worked out once
 
     def __len__(self) -> int:
         return len(self.found)

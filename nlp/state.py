@@ -2,18 +2,17 @@
 what was asked for."""
 from __future__ import annotations
 
-import re
-
 from nlp.aspect import Sign, clauses, signs
 from nlp.chat import Given
-from nlp.lexicon import has, phrase_at, words
-from nlp.matter import common, listed, stemmed
+from nlp.deeds import deeds
+from nlp.lexicon import has, words
+from nlp.matter import common, listed, stemmed, things
+from nlp.quantities import counted, in_part, left_over, so_far
 from nlp.said import Said
+from nlp.steps import PAPERS, excuses, hands, in_truth, wants_papers
 
 SHORT = 8  # words of a bare acknowledgement
-PAPERS = frozenset({"image", "document", "video", "audio", "location"})
 State = tuple[str | None, str]
-_PERCENT = re.compile(r"^\s?[%٪]")
 
 
 def state_of(said: Said, given: Given | None = None) -> State:
@@ -56,6 +55,8 @@ def promises_only(said: Said) -> bool:
 def promises(said: Said) -> bool:
     """`Inshallah`, `by tomorrow`, `kal tak`: a promise without a verb."""
     folded = said.text.words
+    if len(folded) <= 4 and set(folded) & words("soon_units"):
+        return True
     return bool(set(folded) & words("promise_words")) or has("promised", folded) >= 0 \
         or (len(folded) <= SHORT and bool(set(folded) & words("when_words"))
             and not set(folded) & (words("since") | words("copula") | words("result")))
@@ -72,73 +73,9 @@ def asks(given: Given | None) -> bool:
 def _of_the_deed(said: Said, given: Given | None) -> list[Sign]:
     """The signs of a message; a first step (`committee bana di`, `C&W ko likh diya`) is only begun,
     unless it is what the order asks for."""
-    found = [sign for sign in signs(said.text) if not _excuses(said, sign)]
+    found = [sign for sign in signs(said.text) if not excuses(said, sign)]
     done = any(sign.aspect == "done" for sign in found)
-    return [sign._replace(aspect=_in_truth(said, sign, given, done)) for sign in found]
-
-
-def _excuses(said: Said, sign: Sign) -> bool:
-    """`der hui`, `بیماری کی وجہ سے تاخیر ہوئی`: what came to pass is no deed but a delay."""
-    inside = said.text.words[sign.start:sign.end]
-    return sign.aspect == "done" and bool(set(inside[:sign.at - sign.start]) & words("late"))
-
-
-def _in_truth(said: Said, sign: Sign, given: Given | None, done: bool) -> str:
-    """What a sign says of the deed that was ordered."""
-    wanted = given.words if given else frozenset()
-    inside = said.text.words[sign.start:sign.end]
-    paper = said.message.kind == "document"
-    if sign.aspect == "asked":
-        return "done" if wanted & listed("telling") or paper else "begun"
-    if sign.aspect == "done" and not paper and (
-            _step(inside, sign.at - sign.start, wanted) or _passed_on(inside, given)):
-        return "begun"
-    if sign.aspect == "begun" and wanted & listed("starting"):
-        return "done"
-    return "partly" if _of_the_rest(said, sign, done) else sign.aspect
-
-
-def _passed_on(inside: list[str], given: Given | None) -> bool:
-    """Whether a clause only tells that something was handed to somebody (`bill submitted to DAO`),
-    where another deed was ordered."""
-    some = set(inside)
-    return given is not None and bool(some & words("handed_to") and some & words("passing")) \
-        and not wants_papers(given) and not common(stemmed(inside), given.words)
-
-
-def wants_papers(given: Given) -> bool:
-    """Whether an order is done by handing something in."""
-    action = set(re.findall(r"[a-z]+", given.directive.action.casefold()))
-    return bool((action | given.words) & words("handing") or given.words & listed("papers"))
-
-
-def _hands(inside: list[str]) -> bool:
-    return bool(set(inside) & words("handing"))
-
-
-def _of_the_rest(said: Said, sign: Sign, done: bool) -> bool:
-    """`rest by tomorrow`, `baqi ho rahe hain`: the rest is not done yet; nor is, where something
-    is `done`, the third of them."""
-    before = set(said.text.words[sign.start:sign.at])
-    return sign.aspect in ("doing", "begun", "promised") and bool(
-        before & words("rest") or (done and before & words("others_of_it")))
-
-
-def _step(inside: list[str], verb: int, wanted: frozenset[str]) -> bool:
-    """Whether what stands before the verb of a clause is a first step only, which the order does
-    not ask for."""
-    nouns = words("step_nouns")
-    if not wanted & listed("papers"):
-        nouns |= words("step_papers")
-    for at, word in enumerate(inside[:verb]):
-        if word in nouns and inside[at + 1] not in words("by") and not common(
-                stemmed([word]), wanted):
-            return word not in words("letters") or not common(stemmed(inside), wanted)
-    at = has("steps", inside)
-    if at < 0 or wanted & listed("step_wanted"):
-        return False
-    end = at + phrase_at("steps", inside, at, len(inside))
-    return not common(stemmed(inside[end - 1:end]), wanted)
+    return [sign._replace(aspect=in_truth(said, sign, given, done)) for sign in found]
 
 
 def _by_signs(said: Said, found: list[Sign], given: Given | None) -> State:
@@ -164,9 +101,11 @@ def _so_far(said: Said, found: list[Sign], aspects: set[str], given: Given | Non
     """What is done, in part or whole, or going on."""
     folded = said.text.words
     papers = said.message.kind in PAPERS
-    partly = ("partly" in aspects and not (papers and not aspects & {"done", "promised"})) \
+    partly = ("partly" in aspects and not _found_partly(said, found, given)
+              and not (papers and not aspects & {"done", "promised"})) \
         or ("done" in aspects and _rest_later(said))
-    if partly or (_partial(said) and (aspects & {"done", "partly"} or len(folded) <= SHORT)):
+    if partly or _counts_rest(said, found) or (
+            in_part(said.text) and (aspects & {"done", "partly"} or len(folded) <= SHORT)):
         return "in_progress", "it is done in part"
     if "done" in aspects:
         return _done(said, found, given)
@@ -176,6 +115,29 @@ def _so_far(said: Said, found: list[Sign], aspects: set[str], given: Given | Non
             and found[0].aspect != "doing" and not papers:
         return "acknowledged", "the sender promises it"
     return "in_progress", "it is being done"
+
+
+def _found_partly(said: Said, found: list[Sign], given: Given | None) -> bool:
+    """`outcome conveyed. Allegation partly proved`: it was found so, the deed is told before."""
+    near = _nearness(said, found, given, {"done"})
+    return found[0].aspect == "done" and near > _nearness(said, found, given, {"partly"}) and all(
+        said.text.at(sign.at + 1).endswith("ed") for sign in found if sign.aspect == "partly")
+
+
+def _counts_rest(said: Said, found: list[Sign]) -> bool:
+    """Whether so many are done and so many not: `9 verified, 3 with HEC`, `3 recovered so far`."""
+    text = said.text
+    if said.message.kind in PAPERS:
+        return False
+    done = {(sign.start, sign.end) for sign in found if sign.aspect == "done"}
+    open_ = {(sign.start, sign.end) for sign in found
+             if sign.aspect in ("doing", "waiting", "promised", "lacking", "begun")} - done
+    if any(so_far(text, *clause) for clause in done):
+        return True
+    if any(left_over(text, start, end) for start, end in clauses(text) if (start, end) not in done):
+        return bool(done)
+    return any(counted(text, *clause) for clause in done) \
+        and any(counted(text, *clause) for clause in open_)
 
 
 def _only_said(said: Said, aspects: set[str], given: Given | None) -> State | None:
@@ -216,18 +178,77 @@ def _done(said: Said, found: list[Sign], given: Given | None) -> State:
     """Something is done; what else is going on or promised may be what was asked for."""
     rest = {sign.aspect for sign in found} - {"done"}
     paper = said.message.kind in PAPERS
-    if "waiting" in rest and not paper:
+    if "waiting" in rest and not paper and not _as_ordered(said, found, given):
         return "in_progress", "a part is done, a part is waited for"
     if handed_in(said.text.words[:4]):
         return "done", "the words say that it is done"
     near = _nearness(said, found, given, {"done"})
     far = _nearness(said, found, given, {"doing", "begun", "promised", "lacking"})
     if rest & {"begun", "doing"} and not paper and not (
-            (near and not far) or (near == far and found[-1].aspect == "done")):
+            (near and not far and not _other_part(said, found))
+            or (near == far and found[-1].aspect == "done" and not _in_process(said, found))):
         return "in_progress", "a part is done, a part is being done"
-    if "promised" in rest and far > near:
+    if not paper and rest & {"doing", "promised", "waiting"} and _prepared(said, found, given):
+        return "in_progress", "it is prepared, not yet handed in"
+    if ("promised" in rest and (far > near or _elsewhere(said, found, given, near))) or (
+            not paper and given is not None and _tail(said, found, given)):
         return "in_progress", "a part is done, a part is promised"
     return "done", "the words say that it is done"
+
+
+def _as_ordered(said: Said, found: list[Sign], given: Given | None) -> bool:
+    """Whether the very deed is done, and what is waited for is another matter."""
+    return given is not None and any(sign.aspect == "done" and deeds(
+        said.text.words[sign.start:sign.end]) & (given.deeds - {"hand"}) for sign in found) \
+        and not any(sign.aspect == "waiting" and (
+            common(_clause(said, sign), given.words) or counted(said.text, sign.start, sign.end))
+            for sign in found)
+
+
+def _other_part(said: Said, found: list[Sign]) -> bool:
+    """`primary side done, middle side in hand`: the same deed goes on elsewhere."""
+    last = found[-1]
+    return last.aspect == "doing" and bool(
+        set(said.text.words[last.at:last.end]) & words("only_part"))
+
+
+def _prepared(said: Said, found: list[Sign], given: Given | None) -> bool:
+    """`list prepared, annexures being attached`: what is to be handed in was only prepared."""
+    if given is None or "hand" not in given.deeds:
+        return False
+    some = [said.text.words[sign.start:sign.end] for sign in found if sign.aspect == "done"]
+    return all(set(inside) & words("preparing") and "hand" not in deeds(inside) for inside in some)
+
+
+def _elsewhere(said: Said, found: list[Sign], given: Given | None, near: float) -> bool:
+    """Whether what is done is another thing than what was ordered."""
+    return given is not None and not near and all(
+        _clause(said, sign) and not common(_clause(said, sign), given.whole | given.before)
+        for sign in found if sign.aspect == "done")
+
+
+def _in_process(said: Said, found: list[Sign]) -> bool:
+    """`the matter is in process, two shortlisted`: that governs what is told after it."""
+    first = found[0]
+    return first.aspect == "doing" and bool(
+        set(said.text.words[first.at:first.at + 2]) & words("process"))
+
+
+def _tail(said: Said, found: list[Sign], given: Given) -> bool:
+    """Whether a clause without a verb tells that what was ordered comes later: `lifted from the
+    depot, distribution from tomorrow`."""
+    told = {sign.start for sign in found}
+    text = said.text.words
+    wanted = given.words | given.things | given.deeds
+    for start, end in clauses(said.text):
+        some = text[start:end]
+        if start and start not in told and set(some[:2]) & words("more"):
+            return True
+        if start and start not in told and set(some) & words("next_time") and (
+                common(stemmed(some), wanted) or deeds(some) & given.deeds
+                or things(some) & given.things):
+            return True
+    return False
 
 
 def _nearness(said: Said, found: list[Sign], given: Given | None, aspects: set[str]) -> float:
@@ -235,9 +256,16 @@ def _nearness(said: Said, found: list[Sign], given: Given | None, aspects: set[s
     in what is to be handed in."""
     if given is None:
         return 0
-    return max((common(_clause(said, sign), given.words) + 1.5 * (
-        wants_papers(given) and _hands(said.text.words[sign.start:sign.end]))
-        for sign in found if sign.aspect in aspects), default=0)
+    return max((_near(said.text.words[sign.start:sign.end], sign.aspect, given)
+                for sign in found if sign.aspect in aspects), default=0)
+
+
+def _near(inside: list[str], aspect: str, given: Given) -> float:
+    told = deeds(inside)
+    thing = aspect in ("doing", "promised") and things(inside) & given.things
+    return common(stemmed(inside), given.words) + bool(thing) \
+        + 0.5 * bool(told & given.deeds - {"hand"}) \
+        + 1.5 * (wants_papers(given) and ("hand" in told or hands(inside)))
 
 
 def _clause(said: Said, sign: Sign) -> frozenset[str]:
@@ -253,22 +281,6 @@ def _rest_later(said: Said) -> bool:
     return any(set(folded[start:end]) & words("rest") and set(folded[start:end]) & later
                for start, end in clauses(said.text)) \
         and said.message.kind not in ("location",)
-
-
-def _partial(said: Said) -> bool:
-    """`60% done`, `3 out of 5`, `40 mein se 25`."""
-    folded = said.text.words
-    for at, word in enumerate(folded):
-        gap = said.text.gaps[at + 1] if at + 1 < len(said.text.gaps) else ""
-        if word.isdigit() and int(word[:3]) < 100 and (
-                _PERCENT.match(gap) or set(folded[at + 1:at + 2]) & words("percent")):
-            return True
-    at = has("out_of", folded)
-    if at < 1:
-        return False
-    before = [int(word[:9]) for word in folded[max(0, at - 4):at] if word.isdigit()]
-    after = [int(word[:9]) for word in folded[at:at + 5] if word.isdigit()]
-    return bool(before and after) and before[-1] != after[0]
 
 
 def unsaid(said: Said, chosen: Given, asks_back: bool) -> str | None:

@@ -56,9 +56,11 @@ class Scene:
         self.signs = signs(self.said.text)
         self.deeds = _told_deeds(self.said, self.signs)
         for given, _ in self.candidates:
-            self.parts[id(given)] = shared(self.words, given.words)
+            about = given.before if len(given.words) < 2 else frozenset()
+            own = given.whole if given.n and given.asked & words("pronouns") else given.words
+            self.parts[id(given)] = shared(self.words, own | about)
             if given.message not in self.whole:
-                self.whole[given.message] = shared(self.words, given.whole)
+                self.whole[given.message] = shared(self.words, given.whole | about)
                 self.holders.update(self.whole[given.message])
 
     @property
@@ -135,6 +137,9 @@ def _place(scene: Scene, given: Given, told: str, found: Ties) -> None:
             "mine", "class") for one in scene.candidates)
         found["other_place"] = said.sender.place in order.districts
         found["other_cold"] = not (named or found["other_place"] or found["quoted"])
+    found["other_noted"] = told in ("other", "deputy") and scene.state == "acknowledged" \
+        and not (found["quoted"] or found.get("other_named") or found.get("other_mentioned")
+                 or scene.whole[given.message])
     found["thread"] = given.thread is not None and given.thread == said.message.thread
     found["names_giver"] = any(holder.person == given.sender
                                for one in said.named for holder in one.holders)
@@ -220,6 +225,7 @@ def _matter(scene: Scene, given: Given, found: Ties) -> None:
     order = scene.chat.said.get(given.message)
     theirs = {school.name for school in order.schools} if order else set()
     found["school"] = bool(schools & theirs)
+    found["visited"] = found["school"] and scene.visit
     found["other_school"] = bool(schools and theirs and not schools & theirs)
 
 
@@ -242,6 +248,13 @@ def _manner(scene: Scene, given: Given, found: Ties) -> None:
     to who asked a question, a promise or a deed to who wanted a deed."""
     said, folded = scene.said, scene.said.text.words
     asked = given.directive.kind == "question"
+    peers = len(set(given.states) - {said.message.person})
+    found["place_first"] = bool(said.named) and said.named[0].start == 0 \
+        and said.named[0].kind == "place" and (
+            peers > 0 or len(given.directive.to) > 1
+            or any(title.startswith("All ") for title in given.directive.to))
+    found["standing"] = bool(given.asked & words("standing")) and bool(
+        given.asked & words("reporting")) and bool(scene.visit or said.schools)
     if said.message.kind in PAPERS:
         wanted = papers(said) & given.things
         found["paper"] = bool(wanted)
@@ -269,12 +282,7 @@ def _manner(scene: Scene, given: Given, found: Ties) -> None:
     found["unsaid_data"] = scene.state is None and data and not asked
     found["complied"] = bool({"complied", "compliance"} & set(folded)) and given.states.get(
         said.message.person) == "acknowledged"
-    peers = len(set(given.states) - {said.message.person})
     found["peers"] = 1 - 1 / (1 + peers)
-    found["place_first"] = bool(said.named) and said.named[0].start == 0 \
-        and said.named[0].kind == "place" and (
-            peers > 0 or len(given.directive.to) > 1
-            or any(title.startswith("All ") for title in given.directive.to))
 
 
 def papers(said: Said) -> frozenset[str]:

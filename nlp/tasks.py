@@ -104,10 +104,14 @@ def _one_task(last: Order, order: Order, said: Said) -> bool:
         return True
     if timed[0] and not timed[1] and has("going_there", text.words, one.start, two.start + 1) >= 0:
         return True  # `kal wahan jao aur bayan lo`
-    if not timed[0] and _sends_it(text, order):
+    if _sends_it(text, order) and (not timed[0] or (
+            not timed[1] and {"me", "file", "office"} & set(inside))):
         return True
     if timed[0] or (two.negated != one.negated and one.kind != "do"):
         return False
+    if set(text.words[one.start:one.at + 1]) & words("assures") and text.at(one.at + 1) in (
+            "ke", "keh", "کہ"):
+        return True  # `ensure karein ke koi school band na mile`
     if one.verb in ("inform", "let", "ensure", "note") and two.kind == "passive" \
             and "that" in text.words[one.at:two.at]:
         return True
@@ -132,8 +136,8 @@ def _sends_it(text: Text, order: Order) -> bool:
     sends = ask.verb in words("carry_verbs") | words("sending")
     rest = [text.words[at] for at in range(ask.start, ask.end) if not (
         due and due.start <= text.found[at].start < due.end)]
-    light = words("lead") | words("connect") | words("polite") | words("sending") | words(
-        "carry_verbs") | words("on_time")
+    light = words("to_whom") | words("lead") | words("connect") | words("polite") \
+        | words("sending") | words("carry_verbs") | words("on_time")
     return sends and all(word in light for word in rest)
 
 

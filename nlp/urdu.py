@@ -61,6 +61,10 @@ def _imperative(text: Text, sentence: Sentence, at: int, ends: set[int],
         return Anchor(at, "do", word, english=False)
     if not last and following in words("after_stops"):
         return None
+    if text.at(at - 1) in ("وصول", "wasool") or (
+            text.at(at - 1) in words("attention") and last
+            and not set(before) & {"taraf", "par", "pe", "طرف", "پر"}):
+        return None  # `وصول پائیں`, `توجہ فرمائیں`
     if word in ("hon", "ho", "ہوں") and text.at(at - 1) in (
             "hazir", "shamil", "shareek", "maujood", "mojood", "pesh", "حاضر", "شامل", "شریک",
             "موجود", "پیش") and last:

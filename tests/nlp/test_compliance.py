@@ -89,6 +89,20 @@ def test_who_quotes_an_order_answers_it_whomever_it_was_read_for() -> None:
     assert found is not None and (found.message, found.state) == ("m1", "done")
 
 
+def test_who_answers_on_behalf_of_another_answers_his_order() -> None:
+    one = reader()
+    one.read(said(1, "director", "DEO Zhob stop the pay of both teachers"))
+    found = one.read(said(2, "ddoe", "On behalf of DEO sb, both teachers' pay stopped",
+                          minutes=9)).answer
+    assert found is not None and (found.message, found.state) == ("m1", "done")
+
+
+def test_a_condition_is_not_what_a_task_is_about() -> None:
+    found = answer("Dono ki explanation call kar li", "DEO Zhob call explanation of both teachers. "
+                   "If the explanation is not satisfactory, suspend them")
+    assert found is not None and found.n == 0
+
+
 def test_an_order_is_answered_by_who_held_the_post_when_it_came() -> None:
     one = reader()
     one.read(said(1, "director", "DEO Zhob hand over the charge today"))
