@@ -165,7 +165,7 @@ def test_orders_of_the_chats_that_they_were_made_with() -> None:
     """Floors well under what is measured (docs/reading.md), so that a loss is seen."""
     for name, floor in (("orders", 0.9), ("orders-read", 0.9), ("orders-north", 0.9),
                         ("orders-west", 0.9), ("orders-south", 0.9), ("orders-east", 0.9),
-                        ("orders-unseen", 0.85)):
+                        ("orders-hills", 0.9), ("orders-unseen", 0.85)):
         folder = corpus.load(CHATS.parent / name)
         roots = {chat: {key: placed.root for key, placed in
                         threads.predict(folder, said, True).items()}
