@@ -40,6 +40,8 @@ _DROPPED_MARKS = (
 )
 _SCANNED = itertools.chain(range(0x20000), range(0xE0000, 0xE01F0))
 _PREFIXES = ("غیر", "بے")
+_BOUND_WORDS = frozenset(_PREFIXES)
+_FIRST_ARABIC = "\u0620"
 
 
 def _tables() -> tuple[dict[int, str | None], str]:
@@ -156,8 +158,32 @@ def terms(text: str) -> list[str]:
     if text.isascii():  # the same, in a tenth of the time
         return list(dict.fromkeys(
             word[:TERM_LENGTH] for word in _ASCII_WORD.findall(text.lower())))
-    found = tokens(text)
-    return list(dict.fromkeys([*found, *(pair for pair in _pairs(found) if pair)]))
+    found: list[str] = []
+    for word in _WORD.findall(text):
+        found += _parts(word)
+    if not _BOUND_WORDS.isdisjoint(found):  # what they are bound to is told by the gap
+        found = tokens(text)
+    pairs, before = [], ""
+    for word in found:
+        if word[0] < _FIRST_ARABIC or not joinable(word):
+            before = ""
+            continue
+        if before:
+            pairs.append((before + word)[:TERM_LENGTH])
+        before = word
+    return list(dict.fromkeys([*found, *pairs]))
+
+
+@functools.lru_cache(1 << 14)
+def _parts(word: str) -> tuple[str, ...]:
+    """A word that `_WORD` found, folded and cut; a ligature may hold several. One of prefixes alone
+    begins with what is in _BOUND_WORDS."""
+    folded = _fold_letters(word)
+    if _only_prefixes(folded):
+        return (_PREFIXES[0],)
+    parts = [folded] if folded.isalnum() else [
+        part for part in _WORD.findall(folded) if _LETTER.search(part)]
+    return tuple(_PREFIXES[0] if _only_prefixes(part) else part[:TERM_LENGTH] for part in parts)
 
 
 def _pairs(found: list[str]) -> list[str]:

@@ -26,8 +26,7 @@ _FIELDS = {MEDIA: "m", DELETED: "d"}
 _CLOSE_MS = 3_000  # two clocks may put one message into two minutes, when it was near their border
 LONG = 16  # characters of a text that nobody writes twice within such a moment
 
-_MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068"
-                                "\u2069\ufeff"))
+_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _MENTION = re.compile("@(?:\u2068[^\u2069\n]*\u2069|\\+?\\d[\\d ]{5,18}\\d)")
 
 
@@ -66,8 +65,11 @@ def words_of(text: str) -> str:
     whom it mentions (each phone has names of its own), and how much blank stands between words."""
     if text.isascii() and "@" not in text:
         return " ".join(text.split())
-    text = unicodedata.normalize("NFC", _MENTION.sub("@", text).translate(_MARKS))
-    return " ".join(text.split())
+    if "@" in text:
+        text = _MENTION.sub("@", text)
+    if not unicodedata.is_normalized("NFC", text):
+        text = unicodedata.normalize("NFC", text)
+    return " ".join(_MARKS.sub("", text).split())
 
 
 def class_of(kind: str, field: str | None = None) -> str:

@@ -186,14 +186,13 @@ def _write(chat_id: int, fresh: Sequence[Line], received_at: int, first: int, la
     added = None if others else (yield from _insert_alone(chat_id, fresh, received_at, first, last))
     if added is None:
         added = yield from _insert_between(chat_id, fresh, received_at, first, last)
-    index, unread_ids, terms = Many(), Many(), search.terms
+    index, terms = Many(), search.terms
     for record_id, line in zip(added, fresh, strict=True):
         if found := terms(line.text, line.media_name):
             index.append((record_id, found))
-        if line.kind in unread.KINDS:
-            unread_ids.append((record_id,))
     yield search.INSERT, index
-    yield unread.INSERT, unread_ids
+    yield unread.INSERT, Many([(record_id,) for record_id, line in zip(added, fresh, strict=True)
+                               if line.kind in unread.KINDS])
     return added
 
 
@@ -210,14 +209,14 @@ def _insert_alone(chat_id: int, fresh: Sequence[Line], received_at: int, first: 
     """Nothing of any group stands in that time, as mostly where history is imported: ids are free.
     None when another process has just written there."""
     following: dict[int, int] = {}
-    added = []
+    added, values = [], Many()
     for line in fresh:
         second = line.at // 1000
         record_id = following.get(second) or ids.first_record_id(line.at)
         following[second] = record_id + 1
         added.append(record_id)
-    yield _ALONE, Many([(record_id, *_values(chat_id, line, received_at))
-                        for record_id, line in zip(added, fresh, strict=True)])
+        values.append((record_id, *_values(chat_id, line, received_at)))
+    yield _ALONE, values
     stand = yield "SELECT count(*) AS n FROM record WHERE id >= ? AND id < ?", (first, last)
     return tuple(added) if stand[0]["n"] == len(fresh) else None
 

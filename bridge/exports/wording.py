@@ -15,6 +15,9 @@ import yaml
 MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 _BARE = {ord(mark): None for mark in MARKS} | {
     0x00A0: " ", 0x202F: " ", 0x2009: " ", ord("“"): '"', ord("”"): '"', ord("’"): "'"}
+# Characters of a line of WhatsApp's own: names and a subject of 100 fit. What stands for anything
+# in a template is looked for in the square of a line's length.
+LONGEST_LINE = 600
 
 
 def bare(text: str) -> str:
@@ -81,6 +84,8 @@ class Wording:
     def system(self, line: str) -> str | None:
         """What a line without a sender is about (a key of `system` in wording.yaml, or "call");
         None when it is not known."""
+        if len(line) > LONGEST_LINE:
+            return None
         plain = bare(line)
         words = self._system.keys() & {"", *plain.rstrip(".").split()}
         found = [(place, kind) for word in words for place, kind, pattern in self._system[word]

@@ -112,3 +112,11 @@ def test_marks_are_paired_and_the_text_between_is_the_text(text, query, length):
     plain = snippet.replace("\x02", "").replace("\x03", "").strip("…")
     original = " ".join(text.replace("\x02", " ").replace("\x03", " ").split())
     assert plain.strip() in original or "…" in text
+
+
+@given(any_text)
+def test_terms_are_the_words_and_their_neighbours_joined(text: str) -> None:
+    """The quick ways of `terms` find what the words tell one by one."""
+    found = fold.tokens(text)
+    pairs = [pair for pair in fold._pairs(found) if pair]
+    assert fold.terms(text) == list(dict.fromkeys([*found, *pairs]))
