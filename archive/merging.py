@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from archive import clean, ids, messages, rows, search, unread
@@ -16,6 +16,7 @@ from archive.db import Database, Many, Row, Unit
 from archive.likeness import LONG, MINUTE_MS, Held, Line, class_of, field_in, pair, words_of
 from archive.model import MESSAGE_KINDS, RECORD_KINDS, NewRecord
 
+_REACH = 60  # minutes by which a phone's clock may have been set back in a file
 _TRIES = 20  # other processes may take the same ids at the same moment
 
 
@@ -23,7 +24,8 @@ _TRIES = 20  # other processes may take the same ids at the same moment
 class Merged:
     """What became of some lines: the new records' ids, in the lines' order, their kinds, and the
     first and last of their times; how many lines the record held before, and how many of those got
-    a file that it had not."""
+    a file that it had not. `tail`: the records that the last lines are, of these or of earlier
+    ones: the file's following lines are others."""
 
     added: tuple[int, ...] = ()
     kinds: tuple[str, ...] = ()
@@ -31,10 +33,13 @@ class Merged:
     last: int = 0
     known: int = 0
     filled: int = 0
+    tail: frozenset[int] = frozenset()
 
 
-def merge(chat_id: int, lines: Sequence[Line], received_at: int) -> Unit[Merged]:
-    """Write those of some lines (in the file's order) that the record does not hold yet."""
+def merge(chat_id: int, lines: Sequence[Line], received_at: int, before: Merged | None = None
+          ) -> Unit[Merged]:
+    """Write those of some lines (in the file's order) that the record does not hold yet. `before`:
+    what became of the lines before them in the same file."""
     first, last = _window(lines)
     held = yield (
         "SELECT id, source_id FROM record WHERE chat_id = ? AND id >= ? AND id < ?",
@@ -45,7 +50,7 @@ def merge(chat_id: int, lines: Sequence[Line], received_at: int) -> Unit[Merged]
         found = {n: by_source[line.source_id] for n, line in enumerate(lines)
                  if line.source_id in by_source}
         if len(found) < len(lines) and len(found) < len(by_source):
-            taken = set(found.values())
+            taken = {*found.values(), *(before.tail if before else ())}
             candidates = [other for other in (yield from _candidates(chat_id, first, last))
                           if other.id not in taken]
             left = [n for n in range(len(lines)) if n not in found]
@@ -53,12 +58,18 @@ def merge(chat_id: int, lines: Sequence[Line], received_at: int) -> Unit[Merged]
         lines = _in_place(lines, found)
     filled = yield from _fill(lines, found)
     fresh = [line for n, line in enumerate(lines) if n not in found] if found else lines
+    reach = ids.first_record_id(max(lines[-1].at // MINUTE_MS - _REACH, 0) * MINUTE_MS)
+
+    def tail(added: Iterable[int]) -> frozenset[int]:
+        earlier = before.tail if before else ()
+        return frozenset(one for one in (*added, *found.values(), *earlier) if one >= reach)
+
     if not fresh:
-        return Merged(known=len(lines), filled=filled)
+        return Merged(known=len(lines), filled=filled, tail=tail(()))
     added = yield from _write(chat_id, fresh, received_at, first, last)
     times = [line.at for line in fresh]
     return Merged(added, tuple(line.kind for line in fresh), min(times), max(times),
-                  len(lines) - len(fresh), filled)
+                  len(lines) - len(fresh), filled, tail(added))
 
 
 def _window(lines: Sequence[Line]) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from archive import clean, likeness
 from archive.likeness import Line
 from bridge.exports.reader import Message
 
+_REACH = 60  # minutes by which a phone's clock may have been set back in a file
 Kept = tuple[str, str]  # sha256 in the media store, MIME type
 
 _PLACE = re.compile(r"[?&/@](?:q=|ll=|loc:)?(-?\d{1,3}\.\d+),\s?(-?\d{1,3}\.\d+)")
@@ -50,7 +51,9 @@ class Liner:
     def lines(self, batch: Sequence[Message]) -> list[Line]:
         """The lines of some messages that follow those of the last call."""
         # Equal messages of one minute are counted; a minute may reach into the next part.
-        self._before, self._seen = self._seen, {}
+        first = f"import:{batch[0].at // likeness.MINUTE_MS - _REACH:07x}" if batch else ""
+        self._before, self._seen = {source: count for source, count in {
+            **self._before, **self._seen}.items() if source >= first}, {}
         seen, before, people, plain = self._seen, self._before, self._people, self._plain
         words_of, identity = likeness.words_of, likeness.identity
         result = []

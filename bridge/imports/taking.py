@@ -157,10 +157,10 @@ async def _merge_all(db: Database, found: Survey, chat: Chat, zone: tzinfo, line
     def next_lines() -> list[Line]:
         return liner.lines(next(parts, []))
 
-    lines = await asyncio.to_thread(next_lines)
+    lines, merged = await asyncio.to_thread(next_lines), None
     while lines:
         fresh, files.fresh = files.fresh, []
-        writing = asyncio.create_task(db.write(_step(chat.id, lines, fresh, _now())))
+        writing = asyncio.create_task(db.write(_step(chat.id, lines, fresh, merged)))
         try:
             following = await asyncio.to_thread(next_lines)
         finally:
@@ -171,11 +171,12 @@ async def _merge_all(db: Database, found: Survey, chat: Chat, zone: tzinfo, line
         lines = following
 
 
-def _step(chat_id: int, lines: Sequence[Line], fresh: Sequence[tuple[str, str, int]], now: int
-          ) -> Unit[Merged]:
+def _step(chat_id: int, lines: Sequence[Line], fresh: Sequence[tuple[str, str, int]],
+          before: Merged | None) -> Unit[Merged]:
+    now = _now()
     for sha256, mime, size in fresh:
         yield from media.add(sha256, mime, size, now)
-    return (yield from merging.merge(chat_id, lines, now))
+    return (yield from merging.merge(chat_id, lines, now, before))
 
 
 def _note(taken: Taken, lines: Sequence[Line], merged: Merged) -> None:

@@ -69,6 +69,20 @@ def test_two_overlapping_files_merge_in_either_order(said: list[Said], data: st.
 
 
 @few
+@given(messages_said, st.integers(1, 5))
+def test_how_much_is_written_at_once_changes_nothing(said: list[Said], part: int) -> None:
+    """Equal messages of a minute that stand in two parts of the reading stay two messages."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("bridge.exports.reader.BLOCK", 64)
+        patched.setattr("bridge.exports.reader.AHEAD", 16)
+        patched.setattr("bridge.imports.survey.PART", part)
+        text = exported(said)
+        once = after(text)
+        assert len(once) == len(said)
+        assert after(text, text) == once
+
+
+@few
 @given(messages_said, st.integers(0, 13))
 def test_the_parts_of_a_file_are_the_whole(said: list[Said], cut: int) -> None:
     first, second = ([m for m in said if m.minute < cut], [m for m in said if m.minute >= cut])
