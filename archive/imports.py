@@ -19,6 +19,15 @@ from archive.rows import marks
 # dies is begun again: importing twice adds nothing.
 STATES = ("new", "asked", "ready", "running", "done", "refused")
 
+# What an export leaves of a message (`detail.field`), as rooms and pages say it.
+LEFT_OUT = {
+    "omittedMedia": "Sent a picture, video, voice message or file. The chat was exported without "
+                    "media.",
+    "deletedMessage": "This message was deleted before the chat was exported.",
+    "waitingMessage": "This message had not reached the phone from which the chat was exported.",
+    "viewOnceMessage": "Sent a picture or video to be seen once; an export does not hold it.",
+    "liveLocation": "Shared a live location."}
+
 
 @dataclass(frozen=True)
 class Run:

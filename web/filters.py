@@ -17,6 +17,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from archive import visits, wording
+from archive.imports import LEFT_OUT
 from archive.model import MESSAGE_KINDS
 from archive.pages import Entry
 from nlp import markup
@@ -54,14 +55,6 @@ _FACTS = {
 }
 # Shown elsewhere or for nobody's eyes: a poll's secret would let its votes be read.
 _UNSHOWN = ("quote", "secret", "answers", "vcards", "waveform", "mentions", "import", "omitted")
-# What an export leaves of a message (`detail.field`), as the rooms say it (bridge.shown.convert).
-EXPORTED = {
-    "omittedMedia": "Sent a picture, video, voice message or file. The chat was exported without "
-                    "media.",
-    "deletedMessage": "This message was deleted before the chat was exported.",
-    "waitingMessage": "This message had not reached the phone from which the chat was exported.",
-    "viewOnceMessage": "Sent a picture or video to be seen once; an export does not hold it.",
-    "liveLocation": "Shared a live location."}
 # One and several of a kind that an export holds, or that was added from one.
 COUNTED = {
     "text": ("text", "texts"), "image": ("picture", "pictures"), "video": ("video", "videos"),
@@ -263,7 +256,7 @@ def facts(detail: str | None) -> list[tuple[str, str]]:
         (_FACTS.get(key, key.replace("_", " ")),
          value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         for key, value in values.items()
-        if key not in _UNSHOWN and not (key == "field" and value in EXPORTED)
+        if key not in _UNSHOWN and not (key == "field" and value in LEFT_OUT)
     ]
 
 
@@ -285,7 +278,7 @@ def lost_quote(detail: str | None) -> str:
 
 def exported(detail: str | None) -> str:
     """What a chat export says in place of a message's content; "" when it is none of that."""
-    return EXPORTED.get(str(_detail(detail).get("field")), "")
+    return LEFT_OUT.get(str(_detail(detail).get("field")), "")
 
 
 def import_of(detail: str | None) -> int | None:

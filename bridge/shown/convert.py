@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from archive import clean
+from archive.imports import LEFT_OUT
 from archive.model import Record
 from nlp import markup
 from nlp.markup import Mentions
@@ -39,13 +40,6 @@ _FIELD_WORDS = {
     "a channel invitation", "requestPhoneNumberMessage": "a request for a phone number",
     "sendPaymentMessage": "a payment", "requestPaymentMessage": "a request for payment",
 }
-EXPORTED = {
-    "omittedMedia": "Sent a picture, video, voice message or file. The chat was exported without "
-                    "media.",
-    "deletedMessage": "This message was deleted before the chat was exported.",
-    "waitingMessage": "This message had not reached the phone from which the chat was exported.",
-    "viewOnceMessage": "Sent a picture or video to be seen once; an export does not hold it.",
-    "liveLocation": "Shared a live location."}
 _FORWARDED = {"once": "Forwarded", "often": "Forwarded many times"}
 _WAVEFORM = 1024 / 100  # WhatsApp's loudness goes to 100, MSC1767's to 1024
 POLL_START, POLL_RESPONSE = "org.matrix.msc3381.poll.start", "org.matrix.msc3381.poll.response"
@@ -225,8 +219,8 @@ def unsupported_text(detail: dict[str, Any]) -> str:
     """What the room says of a message whose kind is not shown yet, or of which a chat export has
     only that it was there."""
     field = str(detail.get("field", "a message"))
-    if field in EXPORTED:
-        return EXPORTED[field]
+    if field in LEFT_OUT:
+        return LEFT_OUT[field]
     return (f"Sent {_FIELD_WORDS.get(field, f'something this bridge does not show yet ({field})')}."
             " It is kept in the record; open WhatsApp to see it.")
 
