@@ -133,6 +133,8 @@ class Inbox:
     async def _message(self, chat_id: int, event: events.Incoming, at: int) -> str | None:
         if await self._is_ours(chat_id, event):
             return None
+        if sealed.is_sealed(event):  # about what is going out just now, perhaps
+            await self._accounts.settled(chat_id)
         event = await sealed.opened(self._db, chat_id, event)
         return await self._db.write(_store_message(chat_id, event, at))
 

@@ -37,11 +37,16 @@ _AUTHENTICATED = ("pollUpdateMessage", "encEventResponseMessage")
 _ANSWERS = {"GOING": "Is going", "NOT_GOING": "Is not going", "MAYBE": "May be going"}
 
 
+def is_sealed(event: Incoming) -> bool:
+    """Whether a message can be read only with the secret of another."""
+    return event.content.detail.get("field") in content.SEALED
+
+
 async def opened(db: Database, chat_id: int, event: Incoming) -> Incoming:
     """A sealed message as what it holds; every other event, and one that cannot be opened, as it
     is."""
     field, target = event.content.detail.get("field"), event.content.target
-    if field not in content.SEALED or not target:
+    if not is_sealed(event) or not target:
         return event
     original = await messages.by_whatsapp(db, chat_id, target)
     if original is None:
