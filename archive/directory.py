@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from archive import clean, names, postings
+from archive import clean, ids, names, postings
 from archive.db import Database, Row, Unit
 from archive.model import Chat, Person, Sender
 
@@ -296,7 +296,7 @@ async def joined(db: Database, chat_id: int) -> set[int]:
 # Groups
 
 _CHAT = "id, jid, name, topic, room_id, avatar"
-PAST = "past"  # server of the address of a room that holds an older part of a group's record
+GROUPS_ONLY = f"jid NOT LIKE '%@{ids.PAST_SERVER}'"  # a condition on chat
 
 
 def ensure_chat(jid: str, name: str, topic: str, at: int) -> Unit[Chat]:
@@ -337,7 +337,7 @@ def set_chat_avatar(chat_id: int, sha256: str | None) -> Unit[None]:
 async def chats(db: Database) -> list[Chat]:
     """Every chat by name."""
     rows = await db.read(
-        f"SELECT {_CHAT} FROM chat WHERE jid NOT LIKE '%@{PAST}' ORDER BY name, id")
+        f"SELECT {_CHAT} FROM chat WHERE {GROUPS_ONLY} ORDER BY name, id")
     return [Chat(**dict(row)) for row in rows]
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from archive import directory
 from archive.db import Database
 
 
@@ -43,9 +44,9 @@ async def figures(db: Database) -> Figures:
     """The numbers as of now."""
     records, rest, lanes, settings = await asyncio.gather(
         db.read("SELECT origin, count(*) AS n FROM record GROUP BY origin"),
-        db.read("""SELECT (SELECT count(*) FROM gap WHERE closed_by IS NULL) AS gaps,
+        db.read(f"""SELECT (SELECT count(*) FROM gap WHERE closed_by IS NULL) AS gaps,
             (SELECT count(*) FROM media) AS files, (SELECT sum(size) FROM media) AS bytes,
-            (SELECT count(*) FROM chat) AS chats,
+            (SELECT count(*) FROM chat WHERE {directory.GROUPS_ONLY}) AS chats,
             (SELECT received_at FROM record ORDER BY id DESC LIMIT 1) AS last"""),
         db.read("SELECT lane, state, count(*) AS n, min(created_at) AS oldest FROM queue "
                 "WHERE state <> 'done' GROUP BY lane, state"),

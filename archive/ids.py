@@ -18,9 +18,13 @@ MAX_MS = ((MAX_RECORD_ID >> ORDINAL_BITS) - 1) * 1000  # the last second with re
 USER_SERVER = "s.whatsapp.net"
 LID_SERVER = "lid"
 GROUP_SERVER = "g.us"
+# Of our own making: a group of which only exports are known, and a room that holds an older part of
+# a group's record (bridge/imports/past.py), which is no group at all.
+IMPORT_SERVER, PAST_SERVER = "import", "past"
 
 _CASE_NUMBER = re.compile(r"^(?P<department>[A-Z]{2,8})-(?P<year>\d{4})-(?P<serial>\d{5,})$")
 _DIRECTIVE_NUMBER = re.compile(r"^D-(?P<year>\d{4})-(?P<serial>\d{4,})$")
+_PAST = re.compile(rf"past\d+-(?P<chat>\d+)@{PAST_SERVER}")
 _LOCALPART = re.compile(r"(?P<lid>lid_)?(?P<user>[0-9]{3,20})")
 _JID = re.compile(
     r"(?P<user>[^@:.\s\0]+)(\.[^@:\s\0]*)?(:(?P<device>[0-9]{0,9}))?@(?P<server>[^@:\s\0]+)")
@@ -79,6 +83,17 @@ def parse_ghost_localpart(prefix: str, localpart: str) -> tuple[str, str] | None
     if not match:
         return None
     return ("lid" if match["lid"] else "pn"), match["user"]
+
+
+def make_past_jid(number: int, chat_id: int) -> str:
+    """The address of the room with the `number`th part of a chat's past."""
+    return f"past{number}-{chat_id}@{PAST_SERVER}"
+
+
+def parse_past_jid(text: str) -> int | None:
+    """The chat whose past a room holds; None for every other address."""
+    match = _PAST.fullmatch(text)
+    return int(match["chat"]) if match else None
 
 
 def make_case_number(department: str, year: int, serial: int) -> str:

@@ -130,7 +130,12 @@ def _class_of_row(row: Row) -> str:
 
 def imported(new: NewRecord, sender_id: int | None) -> Unit[int | None]:
     """The imported record that a message is which WhatsApp delivers only now, None when there is
-    none; from now on it goes by WhatsApp's id as well, and has the bytes that came."""
+    none, or the message was heard before; from now on it goes by WhatsApp's id as well, and has
+    the bytes that came."""
+    heard = yield (
+        "SELECT 1 FROM record WHERE chat_id = ? AND source_id = ?", (new.chat_id, new.source_id))
+    if heard:
+        return None
     minute = new.sent_at // MINUTE_MS * MINUTE_MS
     held = yield (
         "SELECT r.id, r.kind, r.sender_id, r.text, r.detail, r.media, r.media_name, w.message_id,"

@@ -321,7 +321,8 @@ async def stats(db: Database) -> dict[str, int]:
     kinds = await db.read("SELECT kind, count(*) AS n FROM record GROUP BY kind")
     count = {row["kind"]: row["n"] for row in kinds}
     found = await db.read(
-        """SELECT (SELECT count(*) FROM chat) AS chats, (SELECT count(*) FROM person) AS persons,
+        f"""SELECT (SELECT count(*) FROM chat WHERE {directory.GROUPS_ONLY}) AS chats,
+        (SELECT count(*) FROM person) AS persons,
         (SELECT count(*) FROM gap WHERE closed_by IS NULL) AS gaps,
         (SELECT count(*) FROM media) AS files,
         (SELECT received_at FROM record ORDER BY id DESC LIMIT 1) AS last_received_at"""

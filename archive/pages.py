@@ -143,7 +143,8 @@ async def overview(db: Database) -> list[ChatLine]:
         db.read(
             f"""SELECT c.id, c.jid, c.name, c.topic, c.room_id, c.avatar,
                 (SELECT r.id FROM record r WHERE r.chat_id = c.id AND {_MESSAGE}
-                ORDER BY r.id DESC LIMIT 1) AS last_id FROM chat c"""
+                ORDER BY r.id DESC LIMIT 1) AS last_id
+                FROM chat c WHERE c.{directory.GROUPS_ONLY}"""
         ),
         db.read("SELECT chat_id, count(*) AS n FROM record GROUP BY chat_id"),
         db.read("SELECT r.chat_id, count(*) AS n FROM gap g JOIN record r ON r.id = g.record_id "
@@ -167,9 +168,11 @@ async def overview(db: Database) -> list[ChatLine]:
     return sorted(lines, key=lambda line: (-(line.last.id if line.last else 0), line.chat.name))
 
 
-async def chat_names(db: Database) -> dict[int, str]:
-    """Names of all groups by id, in the order of their names. One query."""
-    rows = await db.read("SELECT id, name, jid FROM chat ORDER BY name, id")
+async def chat_names(db: Database, *, past: bool = False) -> dict[int, str]:
+    """Names of all groups by id, in the order of their names; with `past` also those of the rooms
+    that hold older parts of their records. One query."""
+    where = "" if past else f"WHERE {directory.GROUPS_ONLY} "
+    rows = await db.read(f"SELECT id, name, jid FROM chat {where}ORDER BY name, id")
     return {row["id"]: row["name"] or row["jid"] for row in rows}
 
 
@@ -297,7 +300,7 @@ async def stuck(db: Database, limit: int = 200) -> list[Stuck]:
     """Deliveries that need a person, oldest first. Two queries."""
     rows, names = await asyncio.gather(
         db.read(f"{_STUCK} WHERE q.state IN ('unsure', 'failed') ORDER BY q.id LIMIT ?", limit),
-        chat_names(db))
+        chat_names(db, past=True))
     return [_stuck(row, names) for row in rows]
 
 
@@ -306,7 +309,7 @@ async def lanes(db: Database) -> list[Lane]:
     rows, names = await asyncio.gather(
         db.read("SELECT lane, count(*) AS n, min(created_at) AS oldest FROM queue "
                 "WHERE state IN ('ready', 'claimed') GROUP BY lane ORDER BY min(created_at)"),
-        chat_names(db))
+        chat_names(db, past=True))
     return [Lane(row["lane"], names.get(_lane_chat(row["lane"]) or 0, ""), row["n"], row["oldest"])
             for row in rows]
 

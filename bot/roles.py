@@ -1,13 +1,13 @@
 """Who may what: viewer, staff, officer, admin; each may also do what those before may."""
 from __future__ import annotations
 
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from archive import directory, postings
+from archive import directory, roles
 from archive.db import Database
 from archive.model import Person
-from bot.commands.base import ROLES, Command, Mistake, Request
+from archive.roles import may
+from bot.commands.base import Command, Mistake, Request
 from bot.matrix import Matrix
 from config import Config
 
@@ -46,26 +46,13 @@ async def of_official(config: Config, db: Database, ghost: str, at: int) -> str:
 
 
 async def _by_post(config: Config, db: Database, person: Person | None, at: int) -> str | None:
-    """The highest role that `bot.roles` gives to a post that a person holds (`DC Sibi`), or to all
-    posts of its kind (`DC`)."""
-    named = {key.casefold(): role for key, role in config.bot.roles.items() if key[0].isalpha()}
-    if person is None or not named:
-        return None
-    day = datetime.fromtimestamp(at / 1000, ZoneInfo(config.timezone)).date().isoformat()
-    held = (await postings.of_people(db, [person.id], day)).get(person.id, [])
-    found = {named.get(key.casefold()) for each in held for key in (str(each.post), each.post.kind)}
-    return max(found - {None}, key=ROLES.index, default=None)
+    return await roles.by_post(db, config.bot.roles, ZoneInfo(config.timezone), person, at)
 
 
 def from_whatsapp(config: Config) -> dict[str, str]:
     """The commands that officials may give (`bot.official_commands`), each with the least role."""
     pairs = (entry.partition(" (") for entry in config.bot.official_commands)
     return {name.strip(): role.removesuffix(")") or "viewer" for name, _, role in pairs}
-
-
-def may(role: str, wanted: str) -> bool:
-    """Whether a role reaches another."""
-    return ROLES.index(role) >= ROLES.index(wanted)
 
 
 def needs(request: Request, wanted: str, what: str, command: Command | None = None) -> None:

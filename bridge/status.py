@@ -135,7 +135,8 @@ class Status:
             await self.tell(line.phone(known, self._zone, now))
 
     async def _record_gap(self, stretch: tuple[int, int]) -> None:
-        chats = [chat.id for chat in await directory.chats(self._db)]
+        chats = [chat.id for chat in await directory.chats(self._db)
+                 if not chat.jid.endswith(f"@{ids.IMPORT_SERVER}")]  # nothing is heard of those
         lanes = await self._db.write(_store_gap(chats, self._name, stretch))
         for lane in lanes:
             self._wake(lane)

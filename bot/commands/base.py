@@ -15,7 +15,6 @@ from config import Config
 from nlp.calendar import OfficeCalendar
 
 # Who may what, least first: each may also do what those before may.
-ROLES = ("viewer", "staff", "officer", "admin")
 
 
 class Mistake(Exception):

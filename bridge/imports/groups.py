@@ -5,11 +5,9 @@ import hashlib
 import time
 from collections.abc import Sequence
 
-from archive import directory, fold
+from archive import directory, fold, ids
 from archive.db import Unit
 from archive.model import Chat
-
-SERVER = "import"  # of the address of a group that is known from exports alone
 
 
 def of_title(chats: Sequence[Chat], title: str) -> Chat | None:
@@ -24,4 +22,4 @@ def make(name: str) -> Unit[Chat]:
     which its name tells."""
     digest = hashlib.blake2b(" ".join(fold.tokens(name)).encode(), digest_size=8).hexdigest()
     return (yield from directory.ensure_chat(
-        f"{digest}@{SERVER}", name, "", int(time.time() * 1000)))
+        f"{digest}@{ids.IMPORT_SERVER}", name, "", int(time.time() * 1000)))

@@ -39,9 +39,12 @@ class Jobs:
 
     async def run(self) -> None:
         """Look for work until cancelled."""
-        await self._sweep()
+        swept = False
         while True:
             try:
+                if not swept:
+                    await self._sweep()
+                    swept = True
                 for lane in await past.to_wake(self._db):
                     self._wake(lane)
                 for run in await imports.open_ones(self._db):

@@ -13,10 +13,10 @@ import time
 from collections import defaultdict
 from datetime import datetime, tzinfo
 
-from archive import directory, messages, queue, settings
+from archive import directory, ids, messages, queue, settings
 from archive.db import Database, Unit
+from archive.likeness import MINUTE_MS
 from archive.model import Chat, NewRecord
-from bridge.imports.groups import SERVER
 
 _WAKE = "imports to show"  # the setting by which the bridge learns of work
 CHUNK = 5_000  # rows that are queued in one transaction
@@ -40,7 +40,7 @@ async def to_wake(db: Database) -> list[str]:
 
 async def _show(db: Database, chat: Chat, zone: tzinfo) -> str:
     live = await _live_since(db, chat.id)
-    mirrored = not chat.jid.endswith(f"@{SERVER}")
+    mirrored = not chat.jid.endswith(f"@{ids.IMPORT_SERVER}")
     if live is None and mirrored:
         count = await _queue(db, chat.id, f"in:{chat.id}", 0, None)
         return _sentence(count, f"come into the room of {chat.name}, before all that follows live")
@@ -51,7 +51,7 @@ async def _show(db: Database, chat: Chat, zone: tzinfo) -> str:
         await db.write(queue.put(
             f"in:{past.id}", f"past:{past.id}:{time.time_ns()}", "past",
             payload=json.dumps({"of": chat.id})))
-    missed = await _under_notices(db, chat, live, zone) if live is not None else 0
+    missed = await _under_notices(db, chat, live) if live is not None else 0
     places = [f"{before:,} come into the room “{past.name}”"] if before else []
     places += [f"{missed:,} that the mirror missed come into threads of the group's room"
                ] if missed else []
@@ -112,44 +112,44 @@ def _put(chat_id: int, lane: str, since: int, until: int, payload: str | None
 
 def _past_chat(chat: Chat, live: int | None, zone: tzinfo) -> Unit[Chat]:
     """The chat whose room holds a group's past; a new one each time, for a room cannot be filled
-    from before its beginning."""
-    rows = yield "SELECT count(*) AS n FROM chat WHERE jid LIKE ?", (
-        f"%-{chat.id}@{directory.PAST}",)
-    number = rows[0]["n"] + 1
-    name = chat.name or chat.jid
+    from before its beginning. One that was being given its messages when the program died is gone
+    on with."""
+    rooms = yield (
+        "SELECT c.jid, EXISTS (SELECT 1 FROM queue q WHERE q.task = 'past' AND q.lane ="
+        " 'in:' || CAST(c.id AS TEXT)) AS whole FROM chat c WHERE c.jid LIKE ? ORDER BY c.id",
+        (f"past%-{chat.id}@{ids.PAST_SERVER}",))
+    if rooms and not rooms[-1]["whole"]:
+        return (yield from directory.ensure_chat(rooms[-1]["jid"], "", "", 0))
+    name = f"{chat.name or chat.jid} · history"
     if live is not None:
         record = yield "SELECT sent_at FROM record WHERE id = ?", (live,)
         day = datetime.fromtimestamp(record[0]["sent_at"] / 1000, zone)
-        name = f"{name} · before {day.day} {day:%B %Y}"
-    else:
-        name = f"{name} · history"
+        name = f"{chat.name or chat.jid} · before {day.day} {day:%B %Y}"
     return (yield from directory.ensure_chat(
-        f"past{number}-{chat.id}@{directory.PAST}", name, "", int(time.time() * 1000)))
+        ids.make_past_jid(len(rooms) + 1, chat.id), name, "", int(time.time() * 1000)))
 
 
-async def _under_notices(db: Database, chat: Chat, live: int, zone: tzinfo) -> int:
-    """What the mirror missed: under the notice of its gap, else under one of its own."""
-    rows = await db.read(
-        f"SELECT r.id, r.sent_at {_WAITING} ORDER BY r.id LIMIT 100000", chat.id, live, _END)
-    if not rows:
-        return 0
+async def _under_notices(db: Database, chat: Chat, live: int) -> int:
+    """What the mirror missed: under the notice of its gap, else under one of its own; how many."""
     gaps = await db.read(
         "SELECT g.record_id, g.started_at, g.ended_at FROM gap g JOIN record r ON"
         " r.id = g.record_id WHERE r.chat_id = ? AND EXISTS (SELECT 1 FROM queue q WHERE"
         " q.record_id = r.id) ORDER BY g.started_at", chat.id)
-    under: dict[int | None, list[int]] = defaultdict(list)
-    for row in rows:
-        minute = row["sent_at"]
-        gap = next((gap["record_id"] for gap in gaps
-                    if gap["started_at"] - 60_000 < minute <= gap["ended_at"]), None)
-        under[gap].append(row["id"])
-    for gap, missed in under.items():
-        for start in range(0, len(missed), CHUNK):
-            await db.write(_put_under(chat, gap, missed[start:start + CHUNK], zone))
-    return len(rows)
+    count = 0
+    while rows := await db.read(
+            f"SELECT r.id, r.sent_at {_WAITING} ORDER BY r.id LIMIT {CHUNK}", chat.id, live, _END):
+        under: dict[int | None, list[int]] = defaultdict(list)
+        for row in rows:
+            gap = next((gap["record_id"] for gap in gaps if gap["started_at"] - MINUTE_MS
+                        < row["sent_at"] <= gap["ended_at"]), None)
+            under[gap].append(row["id"])
+        for gap, missed in under.items():
+            await db.write(_put_under(chat, gap, missed))
+        count += len(rows)
+    return count
 
 
-def _put_under(chat: Chat, gap: int | None, missed: list[int], zone: tzinfo) -> Unit[None]:
+def _put_under(chat: Chat, gap: int | None, missed: list[int]) -> Unit[None]:
     lane, now = f"in:{chat.id}", int(time.time() * 1000)
     if gap is None:
         count = len(missed)

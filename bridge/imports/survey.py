@@ -23,7 +23,7 @@ from bridge.imports.naming import Evidence, Meant
 CUT_WITHOUT, CUT_WITH = 40_000, 10_000
 _NEAR_CUT = 0.03
 PART = 5_000  # messages that are looked at, and written, at once
-_COMPARED = 5  # parts of a file whose words are compared with the group's, before anything else
+_COMPARED = 5  # parts of a file whose words are all compared with what the record has of their time
 _ENOUGH, _ALIKE = 20, 0.05  # texts of the record in the file's time; which part must be in the file
 _TELLING = 8  # characters of a text that is compared for that
 _STRETCH = 20_000  # records of a stretch that are compared
@@ -60,6 +60,7 @@ class Survey:
     undecided: Sequence[tuple[int, str]] = ()
     named_files: int = 0  # files that messages name
     missing_files: int = 0  # of these, such as the export does not hold
+    sampled: int = 0  # parts of the file of whose time the record has something
     compared: int = 0  # texts of the record in the file's time that were looked for in it
     alike: int = 0  # of these, such as it holds
     begins: bool = False  # the file begins where the group does
@@ -90,7 +91,7 @@ async def survey(db: Database, path: Path, zone: tzinfo, *, chat_id: int | None,
                  told: Mapping[str, str] | None = None,
                  progress: Progress | None = None) -> Survey:
     """Look at the export at a path. `chat_id`: the group it is of, None when that is new; `told`:
-    whom names mean, as a person says (naming.people_of_file). Raises ExportError."""
+    whom names mean, as a person says (naming.read_people). Raises ExportError."""
     export = await asyncio.to_thread(_checked, path)
     reader = await asyncio.to_thread(Reader, export.text, zone, order=order)
     found = Survey(export, reader.platform, reader.order.order, reader.order.why,
@@ -98,12 +99,10 @@ async def survey(db: Database, path: Path, zone: tzinfo, *, chat_id: int | None,
     remembered = await imports.remembered(db, chat_id) if chat_id is not None else {}
     evidence = Evidence()
     batches = parts_of(reader, since)
-    parts = 0
     while batch := await asyncio.to_thread(next, batches, []):
         _count(found, batch)
         if chat_id is not None:
-            await _compare(db, chat_id, batch, found, remembered, evidence, parts < _COMPARED)
-        parts += 1
+            await _compare(db, chat_id, batch, found, remembered, evidence)
         if progress is not None:
             progress(found.messages)
     if not found.messages:
@@ -182,8 +181,9 @@ def _count_files(found: Survey, batch: Iterable[Message]) -> None:
 
 
 async def _compare(db: Database, chat_id: int, batch: Sequence[Message], found: Survey,
-                   remembered: Mapping[str, Known], evidence: Evidence, sample: bool) -> None:
+                   remembered: Mapping[str, Known], evidence: Evidence) -> None:
     """What the record has of the batch's time: is it the same group, and who is who?"""
+    sample = found.sampled < _COMPARED
     names = {m.sender for m in batch} - {""}
     doubtful = {name for name in names if name not in remembered or remembered[name].named}
     if not doubtful and not sample:
@@ -200,6 +200,7 @@ async def _compare(db: Database, chat_id: int, batch: Sequence[Message], found: 
             spoken[message.at // likeness.MINUTE_MS, likeness.words_of(message.text)].append(
                 message.sender)
     if sample:
+        found.sampled += 1
         telling = [(minute, words) for minute, _, words in held if len(words) >= _TELLING]
         found.compared += len(telling)
         found.alike += sum(key in spoken for key in telling)

@@ -28,7 +28,7 @@ from bridge.imports.survey import Progress, Survey
 
 @dataclass
 class Taken:
-    """What an import did. `added`: record ids, oldest first."""
+    """What an import did."""
 
     run_id: int
     messages: int = 0

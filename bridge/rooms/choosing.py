@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from archive import directory, settings
+from archive import directory, ids, settings
 from archive.db import Database
 from archive.model import Chat
 from bridge.link import LinkError
@@ -114,7 +114,8 @@ class Choosing:
         jids = {group.jid for group in groups}
         return [*groups, *(Group(chat.jid, chat.name, chat.topic, ())
                            for chat in await directory.chats(self._db)
-                           if chat.jid not in jids and not described.is_direct(chat.jid))]
+                           if chat.jid not in jids and not described.is_direct(chat.jid)
+                           and not chat.jid.endswith(f"@{ids.IMPORT_SERVER}"))]
 
     async def _adopt(self, group: Group, chat: Chat | None, target: str) -> str:
         """Take a room that is there already for a group; why that cannot be, or ""."""

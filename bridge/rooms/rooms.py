@@ -7,7 +7,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from archive import directory, queue, settings
+from archive import directory, ids, queue, settings
 from archive.db import Database, Unit
 from archive.model import Chat
 from bridge.clock import now_ms
@@ -79,11 +79,12 @@ class Rooms:
 
     async def ensure(self, chat: Chat) -> str:
         """The room of a group, made when there is none. Returns its id."""
+        like = await self._like(chat)
         if chat.room_id:
-            await self._encrypt(chat)
+            await self._encrypt(like)
             return chat.room_id
-        stood = await standing.get(self._db, chat.jid)
-        key = places.place(self._config, chat, stood)
+        stood = await standing.get(self._db, like.jid)
+        key = places.place(self._config, like, stood)
         space, name = await self._spaces.room(key, stood), await self._label(chat)
         alias = self._config.bridge.ghost_prefix + "direct_" * described.is_direct(chat.jid) + \
             chat.jid.partition("@")[0]
@@ -96,16 +97,23 @@ class Rooms:
                  "content": {"via": [self._homeserver.domain], "canonical": True}},
                 {"type": "m.room.history_visibility", "content": {"history_visibility": "shared"}},
                 *([{"type": "m.room.encryption", "content": ENCRYPTION}]
-                  if places.encrypted(self._config, chat) else []),
+                  if places.encrypted(self._config, like) else []),
             ],
         })
-        await self._encrypt(replace(chat, room_id=room))
+        await self._encrypt(replace(like, room_id=room))
         await self._spaces.add(space, room)
         await self._db.write(directory.set_room(chat.id, room))
         await self._keep(chat, {"name": name, "topic": room_topic(chat), "space": key,
                                 "power": [False, {}]})
         log.info("group %s (%s) is room %s", chat.name, chat.jid, room)
         return room
+
+    async def _like(self, chat: Chat) -> Chat:
+        """What a room is to be like: the past of a group stands where the group does, and is as
+        secret."""
+        group = ids.parse_past_jid(chat.jid)
+        like = await directory.chat(self._db, group) if group is not None else None
+        return replace(like, room_id=chat.room_id) if like else chat
 
     async def close_past(self, chat: Chat, live: Chat | None) -> bool:
         """A room of a group's past is full: nobody writes in it any more; it leads to the group's
@@ -335,7 +343,7 @@ def room_name(chat: Chat) -> str:
 
 def is_past(chat: Chat) -> bool:
     """Whether a room holds an older part of a group's record (bridge/imports/past.py)."""
-    return chat.jid.endswith(f"@{directory.PAST}")
+    return ids.parse_past_jid(chat.jid) is not None
 
 
 def room_topic(chat: Chat) -> str:

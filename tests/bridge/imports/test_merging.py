@@ -168,6 +168,23 @@ async def test_a_file_that_an_export_left_out_comes_late(database: Database, tmp
     assert other is None, "a second file of that minute is another"
 
 
+async def test_what_was_heard_and_comes_again_is_no_other_message(database: Database,
+                                                                  tmp_path: Path) -> None:
+    """`ok` was heard live, a second `ok` of that minute was imported; WhatsApp delivers the first
+    once more, and only then the second."""
+    chat = await group(database)
+    await live(database, 1, Said(1, ZAID, "ok"))
+    await take(database, tmp_path / "a.txt", exported([Said(1, ZAID, "ok")] * 2))
+    sender = Sender(pn="923007000003")
+    sender_id = await database.write(directory.ensure(sender, at(1)))
+    again = NewRecord(chat_id=chat.id, kind="text", origin="whatsapp", source_id="LIVE1", text="ok",
+                      sender=sender, sent_at=at(1), received_at=at(90))
+    assert await database.write(merging.imported(again, sender_id)) is None
+    second = replace(again, source_id="LIVE2")
+    assert await database.write(merging.imported(second, sender_id)) is not None
+    assert len(await held(database)) == 2
+
+
 async def test_what_comes_between_stands_between(database: Database, tmp_path: Path) -> None:
     await live(database, 1, Said(1, ZAID, "first"), second=10)
     await live(database, 3, Said(1, ZAID, "third"), second=40)
@@ -206,6 +223,18 @@ async def test_another_groups_export_is_refused(database: Database, tmp_path: Pa
     found = await look(database, tmp_path / "a.txt", exported(
         [Said(n, ZAID, f"message number {n}") for n in range(0, 25, 2)]))
     assert found.unlike() == ""
+
+
+async def test_another_group_is_seen_though_the_mirror_begins_late_in_the_file(
+        database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.exports.reader.BLOCK", 1 << 9)
+    monkeypatch.setattr("bridge.exports.reader.AHEAD", 1 << 6)
+    monkeypatch.setattr("bridge.imports.survey.PART", 20)
+    for n in range(400, 430):
+        await live(database, n, Said(n, ZAID, f"message number {n}"))
+    found = await look(database, tmp_path / "a.txt", exported(
+        [Said(n, ZAID, f"something else {n}") for n in range(440)]))
+    assert "another group" in found.unlike()
 
 
 @pytest.mark.parametrize("count", [1, 40])

@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from archive import directory, gaps, queue
+import pytest
+
+from archive import directory, gaps, ids, pages, queue
+from archive import messages as archive_messages
 from archive.media import MediaStore
+from archive.model import NewRecord, Sender
 from bridge.exports.stamps import DAY_MS
-from bridge.imports import past, survey, taking
+from bridge.imports import groups, past, survey, taking
 from tests.bot.people import until
 from tests.bridge import wire
 from tests.bridge.here import Here, bridge_here
@@ -145,3 +149,71 @@ async def test_what_whatsapp_delivers_after_an_export_is_not_there_twice(house, 
             "Who are they?"]
         rows = await here.db.read("SELECT count(*) AS n FROM record WHERE kind = 'text'")
         assert rows[0]["n"] == 3
+
+
+async def test_a_past_that_was_not_queued_whole_goes_on_in_its_room(database, tmp_path,
+                                                                     monkeypatch):
+    """Killed between two transactions: the same command again fills the same room, and ends it."""
+    chat = await _with_live(database, tmp_path)
+    monkeypatch.setattr(past, "CHUNK", 2)
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        original, calls = past._put, []
+
+        def put(*args: Any) -> Any:
+            calls.append(args)
+            if len(calls) == 2:
+                die()
+            return original(*args)
+
+        patched.setattr(past, "_put", put)
+        with pytest.raises(KeyboardInterrupt):
+            await past.show(database, chat, ZONE)
+    told = await past.show(database, chat, ZONE)
+    assert told.startswith("In Matrix: 3 come into the room “Sibi · before ")
+    lanes = await database.read(
+        "SELECT lane, task, count(*) AS n FROM queue GROUP BY lane, task ORDER BY task")
+    assert [(row["task"], row["n"]) for row in lanes] == [("past", 1), ("record", 5)]
+    assert len({row["lane"] for row in lanes}) == 1
+    assert await past.show(database, chat, ZONE) == "All of it is in Matrix already."
+    assert list(await pages.chat_names(database)) == [chat.id], "it is no group"
+    assert [line.chat.id for line in await pages.overview(database)] == [chat.id]
+
+
+async def _with_live(database, folder: Path):
+    """A group of which one message was heard live, and five are imported from before."""
+    chat = await database.write(directory.ensure_chat("1@g.us", "Sibi", "", 0))
+    record_id, _ = await database.write(archive_messages.add(NewRecord(
+        chat_id=chat.id, kind="text", origin="whatsapp", source_id="LIVE", text="live",
+        sender=Sender(pn="923007000003"), sent_at=LIVE_AT * 1000, received_at=LIVE_AT * 1000)))
+    await database.write(archive_messages.link_event("$live", "!room", record_id))
+    path = folder / "a.txt"
+    path.write_text("".join(line(OLD + timedelta(days=n), "Ali Khan", f"old {n}")
+                            for n in range(5)), encoding="utf-8")
+    found = await survey.survey(database, path, ZONE, chat_id=chat.id, order="dmy")
+    await taking.take(database, MediaStore(folder / "media"), found, chat, ZONE, ACTOR)
+    return chat
+
+
+async def test_the_past_of_a_secret_group_is_as_secret(house, tmp_path):
+    """bridge.encrypted names the group, not the room of its past."""
+    async with bridge_here(house, tmp_path, encrypted=("Sibi",)) as here:
+        chat = await here.db.write(directory.ensure_chat(here.jid, "Sibi", "", 0))
+        older = await here.db.write(directory.ensure_chat(
+            ids.make_past_jid(1, chat.id), "Sibi · before 1 May 2026", "", 0))
+        room = await here.bridge.rooms.ensure(older)
+        await here.admin.join(room)
+        state = [event["type"] for event in await here.admin.call("GET", f"/v3/rooms/{room}/state")]
+        assert "m.room.encryption" in state
+
+
+async def test_a_group_known_from_exports_alone_has_no_gap(house, tmp_path):
+    """Nothing is heard of it, so nothing is missed, and it gets no room for that."""
+    async with bridge_here(house, tmp_path) as here:
+        heard = await here.db.write(directory.ensure_chat(here.jid, "Sibi", "", 0))
+        await here.db.write(groups.make("Old School Project"))
+        await here.bridge.status._record_gap((LIVE_AT * 1000, LIVE_AT * 1000 + 60_000))
+        assert [gap.chat_id for gap in await gaps.standing(here.db)] == [heard.id]
