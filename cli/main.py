@@ -98,6 +98,15 @@ def exit_code(error: BaseException) -> int | None:
     return None
 
 
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells a default where there is one: "(default: None)" helps nobody."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, "", False, []) or "default" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"daftar: {message}; try `{self.prog} --help`\n")
@@ -115,7 +124,7 @@ def _parser(named: str | None) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         sub = commands.add_parser(name, help=command.help, description=command.help.capitalize(),
-                                  formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+                                  formatter_class=_Help)
         if name == named:
             module = importlib.import_module(command.module)
             sub.add_argument("--log-level", choices=LOG_LEVELS,

@@ -36,6 +36,8 @@ def test_every_command_explains_itself(name: str) -> None:
     done = daftar(name, "--help")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"usage: daftar {name}")
+    for nothing in ("(default: None)", "(default: False)", "(default: )", "(default: [])"):
+        assert nothing not in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize(("arguments", "told"), [
