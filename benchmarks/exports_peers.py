@@ -20,8 +20,8 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from bridge.exports.batch import Message
 from bridge.exports.names import clean_name
-from bridge.exports.reader import Message
 from bridge.exports.wording import bare
 
 SECONDS = 600  # for one peer and one file

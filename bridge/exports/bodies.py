@@ -54,10 +54,12 @@ class Bodies:
     def places(self, bodies: Sequence[str]) -> list[int]:
         """Where bodies stand that may be more than a text, and all of several lines."""
         # Most bodies are let go by their first and last signs, without a call.
-        firsts, begins = self._firsts, self._words.begins
+        firsts, begins, marks, ends = self._firsts, self._words.begins, _BEGINS, _ENDS
+        if "" in bodies:
+            bodies = [body or " " for body in bodies]
         return [place for place, body in enumerate(bodies)
-                if body[-1:] in _ENDS or "\n" in body
-                or (body[:1] in firsts and (body[:4] in begins or body[:1] in _BEGINS))]
+                if body[-1] in ends or "\n" in body
+                or (body[0] in firsts and (body[:4] in begins or body[0] in marks))]
 
     def of(self, body: str) -> Told | None:
         """What a body stands for; None when it is a text and no more."""

@@ -20,7 +20,7 @@ from bridge.exports.pieces import ExportError
 from bridge.exports.stamps import Clock
 from bridge.exports.wording import Wording, bare
 
-SEEN = 300  # beginnings from which the pattern is made
+SEEN = 100  # beginnings from which the pattern is made
 _MOST = stamps.NAME * 4  # a sign has four bytes at most
 _SECONDS = re.compile(r"([:.])\d\d")
 _NONE = r"\n(?!\n)(?=\n)()()", False  # finds nothing: then HEADERS find all
@@ -40,7 +40,7 @@ class Fitted:
 
     def __init__(self, platform: str, matches: Iterable[re.Match[str]], words: Wording,
                  names: Iterable[str] = ()) -> None:
-        sender = "|".join((*map(_literal, names), rf"[^:\n]{{1,{_MOST}}}"))
+        sender = "|".join((*map(_literal, names), rf"[^:\n]{{1,{_MOST}}}+"))
         shapes = Counter(filter(None, (
             _shape(platform, match, words) for match in islice(matches, SEEN))))
         shape, self._seconds = max(shapes, key=lambda each: shapes[each], default=_NONE)
@@ -104,8 +104,8 @@ def _shape(platform: str, match: re.Match[str], words: Wording) -> tuple[str, bo
     halves = _halves(half, words)
     if digits == "[0-9]" and match[1].isascii():
         # Looser and quicker: what is no date or time is told by the clock.
-        date = f"[0-9{_literal(''.join(sorted(set(re.sub('[0-9]', '', match[1])))))}]{{6,10}}"
-        clock = clock if seconds else f"[0-9{_literal(match[2][-3])}]{{4,5}}"
+        date = f"[0-9{_literal(''.join(sorted(set(re.sub('[0-9]', '', match[1])))))}]{{6,10}}+"
+        clock = clock if seconds else f"[0-9{_literal(match[2][-3])}]{{4,5}}+"
     times = f"({clock})({rest}{halves})" if seconds else f"({clock}{halves})"
     end = _literal(text[match.end(3):name])
     return rf"\n{lead}({date}){between}{times}{end}", bool(seconds)

@@ -7,39 +7,44 @@ chat, on a date that does not exist) make their block's beginnings, and no more,
 """
 from __future__ import annotations
 
-import contextlib
-import gc
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date, tzinfo
-from itertools import accumulate, chain, compress, count, repeat, starmap
+from itertools import accumulate, chain, compress, count, repeat
 from operator import add
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from bridge.exports import pieces, stamps, wording
+from bridge.exports.batch import Batch, Findings, Message
 from bridge.exports.bodies import SHORT, Bodies, Told
 from bridge.exports.fitted import Columns, Fitted, platform_of
 from bridge.exports.names import CLEAN, Names, colons
 from bridge.exports.pieces import ExportError, Open
 from bridge.exports.stamps import DAY_MS, NEVER, NO_TIME, Ordered
 
-READ = 1 << 19  # bytes read at once
-# Bytes taken apart at once: so few that their messages stay near the processor, and are mostly
-# fewer than the 700 new objects among which Python would then look for circles.
-BLOCK = 1 << 15
+READ = 1 << 18  # bytes read at once
+BLOCK = 1 << 16  # bytes taken apart at once: so few that their messages stay near the processor
 AHEAD = 1 << 17  # bytes behind a block that are looked at before it is read
 NEAR = 1 << 13  # bytes in which the place to cut is looked for first
 LONGEST = 4 << 20  # bytes of one message; WhatsApp's own limit is 65,536 signs
 LOOKED_AT = 1 << 18  # signs from which the platform and the names are told
-UNDECIDED = 200  # lines that are named
 
 _CUT = re.compile(rf"\n[{wording.MARKS}]*\[?\d{{1,4}}[./-]\d{{1,2}}[./-][^\n]{{0,30}}\Z")
 _EMPTY = re.compile(rf"([^:\n]{{1,{stamps.NAME}}}):(?=\n|\Z)")  # a sender of nothing
 _SPOKEN = {"dmy": "the day first", "mdy": "the month first", "ymd": "the year first"}
 _OLDER = ("it looks like a message's beginning, but is older than what stands around it: it is "
           "read as part of the message before")
-Split = tuple[bytes, Columns]  # what stands before the first beginning; the messages
+
+
+class Block(NamedTuple):
+    """A piece of the text taken apart. `before`: what stands before the first beginning; `newest`:
+    the newest of the times; `falls`: they lead back by more than a day somewhere."""
+
+    text: bytes
+    before: bytes
+    columns: Columns
+    newest: int
+    falls: bool
 
 
 class OrderError(ExportError):
@@ -49,41 +54,6 @@ class OrderError(ExportError):
         super().__init__(f"nothing in the file tells whether {date} has the day or the month "
                          "first: say --date-order dmy (day first) or mdy (month first)")
         self.date = date
-
-
-class Message(NamedTuple):
-    """One message, or one line of WhatsApp's own (kind "notice", without a sender).
-
-    `at`: Unix ms; `sender`: the name or number as the exporter's phone shows it, without marks;
-    `kind`: one of archive.model's, "deletion" for a message that was deleted, or "media" for a file
-    of which the export tells no more; `detail`: a media message's file, "" where the export has
-    none; what a notice is about; of an unsupported one why; of a location "live" or its link; of a
-    poll its options, a line each."""
-
-    at: int
-    sender: str
-    kind: str
-    text: str
-    detail: str
-    edited: bool
-
-
-@dataclass
-class Findings:
-    """What was noticed in a file. `undecided`: (line, why) of what could be read otherwise."""
-
-    lines: int = 0
-    messages: int = 0
-    undecided: list[tuple[int, str]] = field(default_factory=list)
-
-    def doubt(self, line: int, why: str) -> None:
-        """Keep a line for people to look at."""
-        if self.open():
-            self.undecided.append((line, why))
-
-    def open(self) -> bool:
-        """Whether there is room for more."""
-        return len(self.undecided) < UNDECIDED
 
 
 class Reader:
@@ -119,17 +89,16 @@ class Reader:
         """All of them. Raises ExportError."""
         return chain.from_iterable(self.batches())
 
-    def batches(self) -> Iterator[list[Message]]:
-        """The same, a list for each block of the file."""
+    def batches(self) -> Iterator[Batch]:
+        """The same, block by block of the file."""
         last = ""
         self._newest, self.findings.lines, self.findings.messages = 0, 0, 0
-        for block, after, split in self._blocks():
-            with _no_collection():
-                columns, look, lines = self._columns(block, after, split)
-                found = self._messages(columns, look)
+        for block, after in self._blocks():
+            columns, look, lines = self._columns(block, after)
+            found = self._messages(columns, look)
             self.findings.lines += lines
             self.findings.messages += len(found)
-            last = found[-1].text if found else last
+            last = found.texts[-1] if found.texts else last
             yield found
         if not self.findings.messages:
             raise ExportError(f"no date in it can be read with {_SPOKEN[self.order.order]}: say "
@@ -151,17 +120,16 @@ class Reader:
             for match in self._header.finditer(lines.decode(errors="ignore")):
                 yield match[1]
 
-    def _blocks(self) -> Iterator[tuple[bytes, memoryview, Split]]:
-        """The text in pieces that begin with a line break and a message's beginning; what comes
-        after each, so far as it is known; and each taken apart. A piece ends before a beginning
-        that is surely one: no message is cut in two by where a block happens to end."""
+    def _blocks(self) -> Iterator[tuple[Block, memoryview]]:
+        """The text in pieces that begin with a line break and a message's beginning; and what comes
+        after each, so far as it is known. A piece ends before a beginning that is surely one: no
+        message is cut in two by where a block happens to end."""
         left, begin = b"\n", 0
         for more in pieces.pieces(self._open, READ):
             left, begin = left[begin:] + more, 0
-            while found := self._piece(left, begin):
-                cut, split = found
-                yield left[begin:cut], memoryview(left)[cut:cut + AHEAD], split
-                begin = cut
+            while block := self._block(left, begin):
+                begin += len(block.text)
+                yield block, memoryview(left)[begin:begin + AHEAD]
             if len(left) - begin > LONGEST:
                 raise ExportError(
                     f"after {left[begin + 1:begin + 60].decode(errors='replace')!r} no message "
@@ -169,30 +137,33 @@ class Reader:
                     "damaged there")
         left = left[begin:]
         if left != b"\n":
-            left = left.removesuffix(b"\n")
-            yield left, memoryview(b""), self._split(left)
+            yield self._split(left.removesuffix(b"\n")), memoryview(b"")
 
-    def _piece(self, text: bytes, begin: int) -> tuple[int, Split] | None:
-        """Where a piece of a text ends, and the piece taken apart. None when the text is too
-        short, or it is not clear."""
+    def _block(self, text: bytes, begin: int) -> Block | None:
+        """The piece of a text that begins there. None when the text is too short, or it is not
+        clear where it ends."""
         end = begin + BLOCK
         if len(text) < end + AHEAD:
             return None
         cut, at = self._near(text, max(end - NEAR, begin + 1), end)
         if cut:
-            split = self._split(text[begin:cut])
-            if at >= max(self._newest, max(split[1].times, default=0)) - DAY_MS:
-                return cut, split
+            block = self._split(text[begin:cut])
+            if at >= max(self._newest, block.newest) - DAY_MS:
+                return block
         cut = self._cut(text, begin)
-        return (cut, self._split(text[begin:cut])) if cut else None
+        return self._split(text[begin:cut]) if cut else None
 
-    def _split(self, block: bytes) -> Split:
+    def _split(self, text: bytes) -> Block:
         try:
-            return self._fitted.split(block, self._clock)
+            before, columns = self._fitted.split(text, self._clock)
         except UnicodeDecodeError as error:
-            bad = block.index(error.object) + error.start  # a body has it, or a date
-            line = self.findings.lines + block.count(b"\n", 0, bad + 1)
+            bad = text.index(error.object) + error.start  # a body has it, or a date
+            line = self.findings.lines + text.count(b"\n", 0, bad + 1)
             raise pieces.no_utf8(line) from None
+        times = columns.times
+        ordered = sorted(times)
+        return Block(text, before, columns, ordered[-1] if times else 0,
+                     times != ordered and _falls(times))
 
     def _near(self, text: bytes, begin: int, end: int) -> tuple[int, int]:
         """The last beginning in a part of a text, and its time; 0 when there is none."""
@@ -218,29 +189,27 @@ class Reader:
 
     # Which beginnings are real
 
-    def _columns(self, block: bytes, after: memoryview, split: Split
-                 ) -> tuple[Columns, list[int], int]:
-        """The block's messages as they are, given those that its beginnings make; places of those
-        that may be more than a text; the number of lines."""
-        before, columns = split
-        times, _, bodies = columns
+    def _columns(self, block: Block, after: memoryview) -> tuple[Columns, list[int], int]:
+        """The block's messages as they are; places of those that may be more than a text; the
+        number of lines."""
+        times, _, bodies = block.columns
         look = self._bodies.places(bodies)
         tall = [bodies[place] for place in look if "\n" in bodies[place]]
         # Another form of beginning may stand behind the first line of a body.
-        if before or not times or times[0] < self._newest - DAY_MS or _falls(times) or (
+        if block.before or not times or times[0] < self._newest - DAY_MS or block.falls or (
                 tall and self._header.search("\0".join(tall))):
-            columns = self._sorted_out(block, after, split)
-            return columns, self._bodies.places(columns.bodies), block.count(b"\n")
-        self._newest = max(self._newest, times[-1])
-        return columns, look, len(times) + sum([text.count("\n") for text in tall])
+            columns = self._sorted_out(block, after)
+            return columns, self._bodies.places(columns.bodies), block.text.count(b"\n")
+        self._newest = max(self._newest, block.newest)
+        return block.columns, look, len(times) + sum([text.count("\n") for text in tall])
 
-    def _sorted_out(self, block: bytes, after: memoryview, split: Split) -> Columns:
+    def _sorted_out(self, block: Block, after: memoryview) -> Columns:
         """The same for a block in which something looks like a beginning and may be none: what is
         none goes back, line by line, to the message before it."""
-        times, senders, bodies = self._rows(split)
+        times, senders, bodies = self._rows(block)
         real, self._newest = self._real(times, lambda: max(
             self._rows(self._split(_whole(bytes(after)))).times, default=0))
-        firsts, lines = _firsts(bodies), block.split(b"\n")
+        firsts, lines = _firsts(bodies), block.text.split(b"\n")
         kept = -1
         for place, is_real in enumerate(real):
             if is_real:
@@ -255,14 +224,14 @@ class Reader:
                 self.findings.doubt(self.findings.lines + 1, "it stands before the first message")
         found = Columns(list(compress(times, real)), list(compress(senders, real)),
                         list(compress(bodies, real)))
-        if len(found.times) > 2 * len(split[1].times):  # from here on they have another form
-            self._fitted = self._fit(block.decode())
+        if len(found.times) > 2 * len(block.columns.times):  # from here on they have another form
+            self._fitted = self._fit(block.text.decode())
         return found
 
-    def _rows(self, split: Split) -> Columns:
+    def _rows(self, block: Block) -> Columns:
         """All that look like beginnings and have a time, of any form; what stands before the first
         as if it were one that has none."""
-        before, (times, senders, bodies) = split
+        before, (times, senders, bodies) = block.before, block.columns
         found = Columns(times[:], [*senders], bodies[:])
         if before:
             found = Columns([NEVER, *times], [None, *senders], [before.decode(), *bodies])
@@ -308,7 +277,7 @@ class Reader:
 
     # Messages
 
-    def _messages(self, columns: Columns, look: list[int]) -> list[Message]:
+    def _messages(self, columns: Columns, look: list[int]) -> Batch:
         """A block's messages, of which those in some places are more than a text, may be."""
         times, raws, bodies = columns
         senders, texts = list(map(self._names.known.__getitem__, raws)), list(bodies)
@@ -326,8 +295,7 @@ class Reader:
                 kinds[place], texts[place], details[place], edited[place], own = told
                 if own:
                     senders[place] = ""
-        return list(starmap(_new, zip(repeat(Message), zip(
-            times, senders, kinds, texts, details, edited, strict=True), strict=False)))
+        return Batch(times, senders, kinds, texts, details, edited)
 
     def _unnamed(self, columns: Columns, place: int) -> tuple[str, Told]:
         """A message whose sender is not plain, or a line of WhatsApp's own: sender and the rest."""
@@ -351,10 +319,6 @@ class Reader:
         return "", told
 
 
-# A quarter of the time that Message(...) takes.
-_new = cast(Callable[[type[Message], tuple[object, ...]], Message], tuple.__new__)
-
-
 def _firsts(bodies: Sequence[str]) -> list[int]:
     """The line on which each of a block's messages begins, from 1, and the one behind them."""
     breaks = map(str.count, bodies, repeat("\n"))
@@ -374,23 +338,8 @@ def _places(values: Sequence[str], value: str) -> Iterator[int]:
         yield place
 
 
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Many tuples at once, none in a circle: looking for circles among them would take as long as
-    reading them."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
 def _falls(times: list[int]) -> bool:
     """Whether times lead back by more than a day somewhere."""
-    if times == sorted(times):
-        return False
     highest = times[0]
     for at in times:
         if at < highest - DAY_MS:

@@ -7,6 +7,7 @@ can tell it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
@@ -45,8 +46,9 @@ _NO_MARKS = {ord(mark): None for mark in MARKS}
 
 def halves(rests: Iterable[str]) -> bool:
     """Whether a file tells the half of the day: most of its beginnings do."""
-    told = [bool(bare(_SECONDS.sub("", rest, count=1))) for rest in rests]
-    return sum(told) * 2 > len(told)
+    counts = Counter(rests)  # few differ, but for their seconds
+    told = sum(number for rest, number in counts.items() if bare(_SECONDS.sub("", rest, count=1)))
+    return told * 2 > counts.total()
 
 
 @dataclass(frozen=True)

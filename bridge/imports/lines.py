@@ -4,13 +4,13 @@ from __future__ import annotations
 import json
 import mimetypes
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
 from archive import clean, likeness
 from archive.likeness import Line
-from bridge.exports.reader import Message
+from bridge.exports.batch import Batch
 
 _REACH = 60  # minutes by which a phone's clock may have been set back in a file
 Kept = tuple[str, str]  # sha256 in the media store, MIME type
@@ -48,24 +48,23 @@ class Liner:
         self._before: dict[str, int] = {}
         self.files_missing = 0
 
-    def lines(self, batch: Sequence[Message]) -> list[Line]:
+    def lines(self, batch: Batch) -> list[Line]:
         """The lines of some messages that follow those of the last call."""
         # Equal messages of one minute are counted; a minute may reach into the next part.
-        first = f"import:{batch[0].at // likeness.MINUTE_MS - _REACH:07x}" if batch else ""
+        first = f"import:{batch.times[0] // likeness.MINUTE_MS - _REACH:07x}" if batch else ""
         self._before, self._seen = {source: count for source, count in {
             **self._before, **self._seen}.items() if source >= first}, {}
         seen, before, people, plain = self._seen, self._before, self._people, self._plain
         words_of, identity = likeness.words_of, likeness.identity
         result = []
-        for message in batch:
-            at, sender, kind, text, _, edited = message
+        for at, sender, kind, text, detail, edited in zip(*batch.columns(), strict=True):
             person, sure = people[sender]
             if kind == "text" and not edited:
                 same = words_of(text)
                 source = identity(at, "t", person, same)
                 made = ("text", same, text, None, None, None, plain)
             else:
-                cls, made = self._special(message)
+                cls, made = self._special(kind, text, detail, edited)
                 source = identity(at, cls, person, made[1])
             count = (seen.get(source) or before.get(source, 0)) + 1
             seen[source] = count
@@ -73,11 +72,12 @@ class Liner:
                                  *made)))
         return result
 
-    def _special(self, message: Message) -> tuple[str, tuple[Any, ...]]:
+    def _special(self, kind: str, text: str, detail: str, edited: bool
+                 ) -> tuple[str, tuple[Any, ...]]:
         """(class, the rest of a line from `kind` on) of what is more than a plain text."""
-        kind, text, detail = message.kind, message.text, message.detail
         told: dict[str, Any] = {"import": self._run}
-        if message.edited:
+        cls = "l" if kind == "location" else ""
+        if edited:
             told["edited"] = True
         media: tuple[str | None, str | None, str | None] = (None, None, None)
         same = likeness.words_of(text)
@@ -97,7 +97,7 @@ class Liner:
             told["field"] = _FIELDS.get(detail, detail)
         elif kind == "notice":
             told["about"] = detail
-        cls = "l" if message.kind == "location" else likeness.class_of(kind, told.get("field"))
+        cls = cls or likeness.class_of(kind, told.get("field"))
         return cls, (kind, same, text, *media, _encoded(told))
 
     def _file(self, name: str, told: dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -14,8 +14,9 @@ from typing import Any
 from archive import imports, likeness, merging
 from archive.db import Database
 from archive.imports import Known
+from bridge.exports.batch import Batch
 from bridge.exports.opening import BROKEN_ZIP, Export, opened
-from bridge.exports.reader import ExportError, Message, Reader
+from bridge.exports.reader import ExportError, Reader
 from bridge.imports import naming
 from bridge.imports.naming import Evidence, Meant
 
@@ -99,7 +100,7 @@ async def survey(db: Database, path: Path, zone: tzinfo, *, chat_id: int | None,
     remembered = await imports.remembered(db, chat_id) if chat_id is not None else {}
     evidence = Evidence()
     batches = parts_of(reader, since)
-    while batch := await asyncio.to_thread(next, batches, []):
+    while batch := await asyncio.to_thread(next, batches, None):
         _count(found, batch)
         if chat_id is not None:
             await _compare(db, chat_id, batch, found, remembered, evidence)
@@ -114,15 +115,15 @@ async def survey(db: Database, path: Path, zone: tzinfo, *, chat_id: int | None,
     return found
 
 
-def parts_of(reader: Reader, since: int | None) -> Iterator[list[Message]]:
+def parts_of(reader: Reader, since: int | None) -> Iterator[Batch]:
     """A file's messages, some thousand at once, those left out that are older than `since` (Unix
     ms)."""
-    part: list[Message] = []
+    part = Batch()
     for batch in reader.batches():
-        part += batch if since is None else [m for m in batch if m.at >= since]
+        part.extend(batch if since is None else batch.since(since))
         if len(part) >= PART:
             yield part
-            part = []
+            part = Batch()
     if part:
         yield part
 
@@ -148,15 +149,16 @@ def _checked(path: Path) -> Export:
     return export
 
 
-def _count(found: Survey, batch: Sequence[Message]) -> None:
-    times, names, kinds = ([message[n] for message in batch] for n in range(3))
+def _count(found: Survey, batch: Batch) -> None:
+    times, names = batch.times, batch.senders
     first = min(times)
     if not found.messages:
         found.first = first
-        found.begins = any(m.kind == "notice" and m.detail == "created" for m in batch[:20])
+        found.begins = ("notice", "created") in zip(
+            batch.kinds[:20], batch.details[:20], strict=True)
     found.first, found.last = min(found.first, first), max(found.last, *times)
     found.messages += len(batch)
-    found.kinds.update(kinds)
+    found.kinds.update(batch.kinds)
     earliest = dict(zip(reversed(names), reversed(times), strict=True))
     latest = dict(zip(names, times, strict=True))
     for name, count in Counter(names).items():
@@ -168,37 +170,36 @@ def _count(found: Survey, batch: Sequence[Message]) -> None:
         else:
             said = found.senders[name] = Said(count, earliest[name], latest[name], "")
         if not said.sample:
-            said.sample = next((m.text for m in batch if m.sender == name and m.text), "")[:120]
-    if "".join(kinds) != "text" * len(kinds):
+            said.sample = next((text for text, by in zip(batch.texts, names, strict=True)
+                                if by == name and text), "")[:120]
+    if batch.kinds.count("text") < len(batch):
         _count_files(found, batch)
 
 
-def _count_files(found: Survey, batch: Iterable[Message]) -> None:
-    for message in batch:
-        if message.kind in likeness.FILES or message.kind == "contact":
+def _count_files(found: Survey, batch: Batch) -> None:
+    for kind, detail in zip(batch.kinds, batch.details, strict=True):
+        if kind in likeness.FILES or kind == "contact":
             found.named_files += 1
-            found.missing_files += message.detail not in found.export.media
+            found.missing_files += detail not in found.export.media
 
 
-async def _compare(db: Database, chat_id: int, batch: Sequence[Message], found: Survey,
+async def _compare(db: Database, chat_id: int, batch: Batch, found: Survey,
                    remembered: Mapping[str, Known], evidence: Evidence) -> None:
     """What the record has of the batch's time: is it the same group, and who is who?"""
     sample = found.sampled < _COMPARED
-    names = {m.sender for m in batch} - {""}
+    names = {*batch.senders} - {""}
     doubtful = {name for name in names if name not in remembered or remembered[name].named}
     if not doubtful and not sample:
         return
-    times = [message.at for message in batch]
     held = await merging.stretch(
-        db, chat_id, min(times), max(times) + likeness.MINUTE_MS, _STRETCH,
+        db, chat_id, min(batch.times), max(batch.times) + likeness.MINUTE_MS, _STRETCH,
         live=not sample and all(name in remembered for name in doubtful))
     if not held:
         return
     spoken: dict[tuple[int, str], list[str]] = defaultdict(list)
-    for message in batch:
-        if message.kind == "text":
-            spoken[message.at // likeness.MINUTE_MS, likeness.words_of(message.text)].append(
-                message.sender)
+    for at, sender, kind, text, _, _ in zip(*batch.columns(), strict=True):
+        if kind == "text":
+            spoken[at // likeness.MINUTE_MS, likeness.words_of(text)].append(sender)
     if sample:
         found.sampled += 1
         telling = [(minute, words) for minute, _, words in held if len(words) >= _TELLING]

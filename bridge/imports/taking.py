@@ -19,6 +19,7 @@ from archive.likeness import Line
 from archive.media import MediaStore
 from archive.merging import Merged
 from archive.model import Chat
+from bridge.exports.batch import Batch
 from bridge.exports.opening import Export
 from bridge.exports.reader import ExportError, Reader
 from bridge.imports import naming, past, survey
@@ -155,7 +156,7 @@ async def _merge_all(db: Database, found: Survey, chat: Chat, zone: tzinfo, line
     parts = survey.parts_of(Reader(found.export.text, zone, order=found.order), since)
 
     def next_lines() -> list[Line]:
-        return liner.lines(next(parts, []))
+        return liner.lines(next(parts, Batch()))
 
     lines, merged = await asyncio.to_thread(next_lines), None
     while lines:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bridge.exports.reader import Message
+from bridge.exports.batch import Message
 
 ZONE = ZoneInfo("Asia/Karachi")
 LRM, RLM = "\u200e", "\u200f"

@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from bridge.exports.reader import Message, Reader
+from bridge.exports.batch import Message
+from bridge.exports.reader import Reader
 from tests.bridge.exports.generate import DIALECTS, ZONE, Dialect, script, written
 
 TODAY = date(2026, 11, 28)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bridge.exports.batch import Message
 from bridge.exports.opening import opened
-from bridge.exports.reader import ExportError, Message, Reader
+from bridge.exports.reader import ExportError, Reader
 
 
 def read(folder: Path, text: str, order: str = "") -> list[Message]:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.exports import reader as reading
-from bridge.exports.reader import ExportError, Message, Reader
+from bridge.exports.batch import Message
+from bridge.exports.reader import ExportError, Reader
 from bridge.exports.wording import shipped
 from tests.bridge.exports.generate import DIALECTS, ZONE, Dialect, head, script, written
 
