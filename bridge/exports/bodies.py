@@ -41,8 +41,6 @@ class Bodies:
         self._firsts = _BEGINS | {begin[0] for begin in words.begins}
         self.short: Known[Told | None] = Known(self.of)  # those of SHORT signs at most
         self._lines: Known[Told] = Known(self._line)
-        attached = "|".join(map(re.escape, words.attached_words))
-        self._attached = re.compile(rf" \((?:{attached})\)(?:\n|\Z)")  # behind a file's name
 
     def line(self, line: str) -> Told:
         """A line without a sender; its detail is "" when it is not known."""
@@ -64,7 +62,7 @@ class Bodies:
     def of(self, body: str) -> Told | None:
         """What a body stands for; None when it is a text and no more."""
         if not (body[:4] in self._words.begins or body[:1] in _BEGINS or body[-1:] == ">"
-                or (self._android and self._attached.search(body))):
+                or (self._android and self._words.attached_behind.search(body))):
             return None
         words, edited = self._words, False
         for mark in words.edited:
@@ -83,7 +81,7 @@ class Bodies:
 
     def _file(self, body: str, edited: bool) -> Told | None:
         words = self._words
-        if self._attached.search(body) and (match := words.attached.match(body)):
+        if self._words.attached_behind.search(body) and (match := words.attached.match(body)):
             return Told(kind_of(match[1]), body[match.end():], match[1].strip(), edited)
         if "<" in body and (match := words.attached_ios.search(body)):
             caption = body[:match.start()].rstrip(MARKS) + body[match.end():]

@@ -35,14 +35,14 @@ class Columns(NamedTuple):
 
 
 class Fitted:
-    """The pattern, made from the beginnings that HEADERS[platform] finds in `matches`; `names` are
+    """The pattern, made from the beginnings that HEADERS[form] finds in `matches`; `names` are
     senders with a colon in them."""
 
-    def __init__(self, platform: str, matches: Iterable[re.Match[str]], words: Wording,
+    def __init__(self, form: str, matches: Iterable[re.Match[str]], words: Wording,
                  names: Iterable[str] = ()) -> None:
         sender = "|".join((*map(_literal, names), rf"[^:\n]{{1,{_MOST}}}+"))
         shapes = Counter(filter(None, (
-            _shape(platform, match, words) for match in islice(matches, SEEN))))
+            _shape(form, match, words) for match in islice(matches, SEEN))))
         shape, self._seconds = max(shapes, key=lambda each: shapes[each], default=_NONE)
         # Groups: date, time, with seconds the rest of the time, sender.
         self.pattern = re.compile(rf"{shape}(?:({sender}): |)".encode("latin-1"))
@@ -70,8 +70,9 @@ class Fitted:
         return clock.at(*match.groups()[:-1])
 
 
-def platform_of(head: str) -> str:
-    """Which phone wrote it: whose beginnings of messages there are more of. Raises ExportError."""
+def form_of(head: str) -> str:
+    """Which phone wrote it, a key of HEADERS: whose beginnings of messages there are more of.
+    Raises ExportError."""
     if not head.strip():
         raise ExportError("the file is empty")
     counts = {name: len(re.findall(header, head))
@@ -83,7 +84,7 @@ def platform_of(head: str) -> str:
     return best
 
 
-def _shape(platform: str, match: re.Match[str], words: Wording) -> tuple[str, bool] | None:
+def _shape(form: str, match: re.Match[str], words: Wording) -> tuple[str, bool] | None:
     """A pattern of bytes (as Latin-1) for beginnings such as one, and whether they tell seconds;
     None when it has something that no phone writes for itself."""
     text, begin = match.string, match.start() + 1
@@ -94,7 +95,7 @@ def _shape(platform: str, match: re.Match[str], words: Wording) -> tuple[str, bo
     if not digits or bare(half) not in (half, half[1:]):
         return None
     lead = _literal(text[begin:match.start(1)])
-    if platform == "ios" and lead in _LEADS:
+    if form == "ios" and lead in _LEADS:
         lead = f"(?:{_LEADS[1].removesuffix(_LEADS[0])}|){_LEADS[0]}"
     between = _literal(text[match.end(1):match.start(2)])
     rest = (_literal(seconds[1]) + digits * 2 if seconds else "")
@@ -102,7 +103,7 @@ def _shape(platform: str, match: re.Match[str], words: Wording) -> tuple[str, bo
     date = "".join(digits + "{1,4}" if part[0].isdecimal() else _literal(part)
                    for part in re.findall(r"\d+|\D+", match[1]))
     halves = _halves(half, words)
-    if digits == "[0-9]" and match[1].isascii():
+    if digits == "[0-9]" and match[1].isascii() and " " not in match[1]:
         # Looser and quicker: what is no date or time is told by the clock.
         date = f"[0-9{_literal(''.join(sorted(set(re.sub('[0-9]', '', match[1])))))}]{{6,10}}+"
         clock = clock if seconds else f"[0-9{_literal(match[2][-3])}]{{4,5}}+"

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from bridge.exports import pieces, stamps, wording
 from bridge.exports.batch import Batch, Findings, Message
 from bridge.exports.bodies import SHORT, Bodies, Told
-from bridge.exports.fitted import Columns, Fitted, platform_of
+from bridge.exports.fitted import Columns, Fitted, form_of
 from bridge.exports.names import CLEAN, Names, colons
 from bridge.exports.pieces import ExportError, Open
 from bridge.exports.stamps import DAY_MS, NEVER, NO_TIME, Ordered
@@ -66,8 +66,9 @@ class Reader:
         self._words = words or wording.shipped()
         self.findings = Findings()
         head = "\n" + pieces.head(open_text, LOOKED_AT)
-        self.platform = platform_of(head)
-        self._header = re.compile(stamps.HEADERS[self.platform])
+        self._form = form_of(head)
+        self.platform = self._form.split()[0]
+        self._header = re.compile(stamps.HEADERS[self._form])
         self._bodies = Bodies(self._words, self.platform)
         self._newest = 0
         self.order = Ordered(order, "because you said so") if order else stamps.order_of(
@@ -111,7 +112,7 @@ class Reader:
     # The text
 
     def _fit(self, text: str) -> Fitted:
-        return Fitted(self.platform, self._header.finditer(text), self._words,
+        return Fitted(self._form, self._header.finditer(text), self._words,
                       self._names.with_colon)
 
     def _dates(self) -> Iterator[str]:

@@ -25,16 +25,18 @@ Value = TypeVar("Value")
 _BLANK = "[ \u00a0\u202f\u2009]"
 _M = f"[{MARKS}]*"
 # Digits of any script; in right-to-left languages with marks between the parts.
-_DATE = rf"[\d{MARKS}]{{1,7}}[./-][\d{MARKS}]{{1,5}}[./-][\d{MARKS}]{{1,7}}"
+_DATE = rf"[\d{MARKS}]{{1,7}}[./-] ?[\d{MARKS}]{{1,5}}[./-] ?[\d{MARKS}]{{1,7}}"
 _TIME = r"\d{1,2}[:.]\d\d"
 _REST = rf"(?:[:.]\d\d)?(?:{_BLANK}?(?!\d)[^\W\d_][^\d\]\n:<>]{{0,15}}?)?"
-_WHEN = rf"({_DATE})[,،]?{_BLANK}{_M}({_TIME})({_REST})"
+# Between date and time some languages write a word, or a full stop: 13.6.2018 klo 21.25.
+_WHEN = rf"({_DATE})\.?[,،]?{_BLANK}{_M}(?:(?:klo|kl\.|um|às){_BLANK})?({_TIME})({_REST})"
 NAME = 150  # signs of a sender
 _WHO = rf"(?:([^:\n]{{1,{NAME}}}):(?: |(?=\n)|\Z))?"
 # Groups: date, hour and minute, the rest of the time (seconds, half of the day), sender. A line
 # break stands first: with it the search is quick.
 HEADERS = {"android": rf"\n{_M}{_WHEN}{_BLANK}-{_BLANK}{_WHO}",
-           "ios": rf"\n{_M}\[{_WHEN}{_M}\]{_BLANK}{_WHO}"}
+           "ios": rf"\n{_M}\[{_WHEN}{_M}\]{_BLANK}{_WHO}",
+           "ios of 2017": rf"\n{_M}{_WHEN}:{_BLANK}{_WHO}"}  # and before
 GROUPS = 4
 _SEPARATORS = re.compile(r"[./-]")
 _PARTS = re.compile(r"[:.]")

@@ -53,9 +53,11 @@ class Wording:
         own += [*data["live_location"], *data["waiting"], *data["view_once"]]
         # The first four signs of what may be more than a text.
         self.begins = frozenset(body[:4] for body in own if not body.startswith("{"))
-        self.attached_words = tuple(data["attached"])
-        self.attached = re.compile(
-            rf"[{MARKS}]*([^\n]+?\.\w{{1,8}})[{MARKS}]* \((?:{_words(data['attached'])})\)(?:\n|$)")
+        # Behind a file's name; iPhones wrote it so up to 2017: 3.jpg <attached>
+        behind = (rf" (?:\((?:{_words(data['attached'])})\)|"
+                  rf"<[{MARKS}]*(?:{_words(data['attached_ios'])})>)(?:\n|\Z)")
+        self.attached_behind = re.compile(behind)
+        self.attached = re.compile(rf"[{MARKS}]*([^\n]+?\.\w{{1,8}})[{MARKS}]*{behind}")
         self.attached_ios = re.compile(
             rf"[{MARKS}]*<(?:{_words(data['attached_ios'])}): [{MARKS}]*([^<>\n]+)>")
         self.location = re.compile(rf"[{MARKS}]*(?:{_words(data['location'])})(https?://\S+)[{MARKS}]*")

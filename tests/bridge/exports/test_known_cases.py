@@ -33,6 +33,12 @@ def read(folder: Path, text: str, order: str = "") -> list[Message]:
     ("29/02/2024, 00:00 - Gul: aa", "", "2024-02-29T00:00"),
     ("31/12/2019, 23:59 - Gul: aa", "", "2019-12-31T23:59"),
     ("١٣/٦/٢٠١٨, ٩:٢٥ م - Gul: aa", "", "2018-06-13T21:25"),
+    ("13.6.2018 klo 21.25 - Gul: aa", "", "2018-06-13T21:25"),
+    ("13. 6. 2018. 21:25 - Gul: aa", "", "2018-06-13T21:25"),
+    ("13. 6. 2018 21:25 - Gul: aa", "", "2018-06-13T21:25"),
+    ("[13.6.2018 klo 21.25.15] Gul: aa", "", "2018-06-13T21:25:15"),
+    ("13.06.18 21.25.15: Gul: aa", "", "2018-06-13T21:25:15"),
+    ("13/06/16, 9:25:15 PM: Gul: aa", "", "2016-06-13T21:25:15"),
 ])
 def test_dates_and_times(tmp_path: Path, line: str, order: str, when: str) -> None:
     [message] = read(tmp_path, line + "\n", order)
@@ -84,6 +90,25 @@ def test_a_line_of_whatsapps_own_has_no_sender_though_it_goes_on(tmp_path: Path)
 def test_what_is_no_chat(tmp_path: Path, text: str) -> None:
     with pytest.raises(ExportError, match="no line begins as a message"):
         read(tmp_path, text)
+
+
+def test_iphones_of_2017_and_before(tmp_path: Path) -> None:
+    """Without brackets around the time; a file's name stands before the word."""
+    [named, text, left] = read(
+        tmp_path, "28-09-16 17:00:04: Tara: 2016-09-28-PHOTO-00000003.jpg <\u200eattached>\n"
+                  "28-09-16 17:00:05: Tara: see 3: it leaks\nand\n"
+                  "28-09-16 17:00:06: Gul left\n")
+    assert (named.kind, named.detail, named.sender) == (
+        "image", "2016-09-28-PHOTO-00000003.jpg", "Tara")
+    assert text.text == "see 3: it leaks\nand" and (left.kind, left.detail) == ("notice", "left")
+
+
+def test_lists_with_times_are_no_messages(tmp_path: Path) -> None:
+    """A file has one form of beginning: what looks like another phone's, older, is a text."""
+    listed = "visits:\n13/06/2018 10:30: Sibi: closed\n13/06/2018 11:30: Kech: open"
+    [message, after] = read(tmp_path, f"13/06/2018, 21:25 - Gul: {listed}\n"
+                                      "13/06/2018, 21:26 - A: y\n")
+    assert message.text == listed and after.text == "y"
 
 
 def test_attachments_of_iphones_with_captions(tmp_path: Path) -> None:
