@@ -46,8 +46,9 @@ class Names:
 
 
 def clean_name(raw: str) -> str:
-    """A sender as one line without marks."""
-    return raw.translate(CLEAN).strip()
+    """A sender as one line without marks; as it stands when it is nothing but marks and blanks:
+    somebody said it all the same."""
+    return raw.translate(CLEAN).strip() or raw
 
 
 def colons(senders: Iterable[str | None], bodies: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -76,6 +76,11 @@ def test_an_empty_message_is_one(tmp_path: Path) -> None:
     assert (empty.sender, empty.text, empty.kind) == ("Gul", "", "text") and after.text == "x"
 
 
+def test_a_name_that_cannot_be_seen_is_one(tmp_path: Path) -> None:
+    [message] = read(tmp_path, "[13/06/2018, 18:42:01] \u202c: x\n")
+    assert (message.sender, message.text, message.kind) == ("\u202c", "x", "text")
+
+
 def test_a_line_of_whatsapps_own_has_no_sender_though_it_goes_on(tmp_path: Path) -> None:
     [notice, after] = read(
         tmp_path, '13/06/2018, 00:45 - You created group "Test"\nand another line\n'
