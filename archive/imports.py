@@ -155,6 +155,18 @@ async def remembered(db: Database, chat_id: int) -> dict[str, Known]:
     return {row["said"]: _known(row) for row in rows}
 
 
+def hold(chat_id: int) -> Unit[None]:
+    """Until this unit is committed no other import writes into the group: on PostgreSQL two
+    processes may be in the middle of a unit at once, and neither sees what the other adds."""
+    yield "UPDATE chat SET name = name WHERE id = ?", (chat_id,)
+
+
+def names_of(chat_id: int) -> Unit[dict[str, int]]:
+    """`remembered` inside a unit: name → person."""
+    found = yield "SELECT name, person_id FROM import_name WHERE chat_id = ?", (chat_id,)
+    return dict(map(tuple, found))
+
+
 async def called(db: Database, folded: Mapping[str, str]) -> dict[str, list[Known]]:
     """Persons by a name that they were ever seen with. `folded`: folded name → the name as the
     caller knows it; the result is by the latter. Every name of the directory is looked through."""

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from archive import clean, ids, messages, rows, search, unread
+from archive import clean, ids, imports, messages, rows, search, unread
 from archive.db import Database, Many, Row, Unit
 from archive.likeness import LONG, MINUTE_MS, Held, Line, class_of, field_in, pair, words_of
 from archive.model import MESSAGE_KINDS, RECORD_KINDS, NewRecord
@@ -40,6 +40,7 @@ def merge(chat_id: int, lines: Sequence[Line], received_at: int, before: Merged 
           ) -> Unit[Merged]:
     """Write those of some lines (in the file's order) that the record does not hold yet. `before`:
     what became of the lines before them in the same file."""
+    yield from imports.hold(chat_id)
     first, last = _window(lines)
     held = yield (
         "SELECT id, source_id FROM record WHERE chat_id = ? AND id >= ? AND id < ?",
@@ -233,7 +234,9 @@ def _insert_alone(chat_id: int, fresh: Sequence[Line], received_at: int, first: 
         added.append(record_id)
         values.append((record_id, *_values(chat_id, line, received_at)))
     yield _ALONE, values
-    stand = yield "SELECT count(*) AS n FROM record WHERE id >= ? AND id < ?", (first, last)
+    stand = yield (
+        "SELECT count(*) AS n FROM record WHERE chat_id = ? AND id >= ? AND id < ?",
+        (chat_id, first, last))
     return tuple(added) if stand[0]["n"] == len(fresh) else None
 
 

@@ -185,11 +185,15 @@ def settle(chat_id: int, people: Iterable[Meant], seen: Mapping[str, tuple[int, 
            ) -> Unit[dict[str, Who]]:
     """Make or complete the persons, and remember the names; who each name is. `seen`: name → first
     and last message, Unix ms."""
+    yield from imports.hold(chat_id)
+    remembered = yield from imports.names_of(chat_id)  # by another import since this one looked
     kept: dict[str, tuple[int, bool]] = {}
     gone: dict[int, int] = {}  # persons who became others
     for meant in people:
         first, last = seen[meant.name]
         known = meant.person and gone.get(meant.person.id, meant.person.id)
+        if known is None and meant.sender is None:
+            known = remembered.get(meant.name)
         shown = "" if number_in(meant.name) else bare(meant.name)
         if known is None or meant.sender is not None:
             person_id = yield from imports.person_of(meant.sender, shown, first, last)

@@ -49,24 +49,26 @@ def exported(said: Iterable[Said], names: Mapping[str, str] | None = None) -> st
     return "".join(lines)
 
 
-async def group(db: Database) -> Chat:
-    """The group of all these exports."""
-    return await db.write(directory.ensure_chat(JID, "Education Sibi", "", at(0)))
+async def group(db: Database, jid: str = JID) -> Chat:
+    """The group of these exports."""
+    return await db.write(directory.ensure_chat(jid, "Education Sibi", "", at(0)))
 
 
-async def look(db: Database, path: Path, text: str | None = None, **kept: object) -> Survey:
+async def look(db: Database, path: Path, text: str | None = None, jid: str = JID, **kept: object
+               ) -> Survey:
     """What is in an export."""
     if text is not None:
         path.write_text(text, encoding="utf-8")
-    chat = await group(db)
+    chat = await group(db, jid)
     return await survey.survey(db, path, ZONE, chat_id=chat.id, order="dmy", **kept)  # type: ignore[arg-type]
 
 
-async def take(db: Database, path: Path, text: str | None = None, **kept: object) -> Taken:
+async def take(db: Database, path: Path, text: str | None = None, jid: str = JID, **kept: object
+               ) -> Taken:
     """Take an export in."""
-    found = await look(db, path, text, **kept)
-    return await taking.take(db, MediaStore(path.parent / "media"), found, await group(db), ZONE,
-                             ACTOR)
+    found = await look(db, path, text, jid, **kept)
+    return await taking.take(db, MediaStore(path.parent / "media"), found, await group(db, jid),
+                             ZONE, ACTOR)
 
 
 async def held(db: Database) -> list[tuple[int, str, str, str]]:

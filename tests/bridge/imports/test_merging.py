@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from archive import directory, gaps, merging, messages, search
 from archive.db import Database, open_database
 from archive.model import NewRecord, Sender
-from tests.bridge.imports.phone import Said, at, exported, group, held, look, take
+from tests.bridge.imports.phone import ACTOR, JID, Said, at, exported, group, held, look, take
 
 ALI, SARA, ZAID = "Ali Khan", "Sara Baloch", "+92 300 7000003"
 TEXTS = ("ok", "Noted sir", "سکول بند ہے", "School 07086 is closed today, pl look into it",
@@ -244,3 +244,25 @@ async def test_equal_messages_of_a_minute_are_all_kept(database: Database, tmp_p
     assert len(await held(database)) == count
     await take(database, tmp_path / "b.txt", exported([Said(1, ALI, "ok")] * (count + 1)))
     assert len(await held(database)) == count + 1
+
+
+@pytest.mark.parametrize("other", [JID, "120363049999999999@g.us"], ids=["same group", "two"])
+async def test_two_imports_at_the_same_moment(database_url: str, tmp_path: Path, other: str
+                                              ) -> None:
+    """Of two processes: what both bring comes in once, and neither takes the other's ids for its
+    own."""
+    text = exported(Said(minute, (ALI, ZAID)[minute % 2], f"report {minute} from Sibi")
+                    for minute in range(300))
+    first, second = [await open_database(database_url) for _ in range(2)]
+    try:
+        taken = await asyncio.gather(take(first, tmp_path / "a.txt", text),
+                                     take(second, tmp_path / "b.txt", text, other))
+        records = 300 if other == JID else 600
+        assert sum(one.added for one in taken) == records
+        assert len(await held(first)) == records
+        [people] = await first.read("SELECT count(*) AS n FROM person WHERE name <> ?", ACTOR.name)
+        assert people["n"] == (2 if other == JID else 3)  # a number is one person in all groups
+        assert len(await search.find(first, '"report 77"')) == records // 300
+    finally:
+        await first.close()
+        await second.close()
