@@ -57,11 +57,15 @@ def _panel(panel: Panel, look: Look) -> dict[str, Any]:
     items: list[Any] = []
     shown = [*([panel.root, "line"] if panel.root else []), *panel.messages]
     before: Message | None = None
+    days = {_day(each, look) for each in panel.messages if not isinstance(each, str)}
     for each in shown:
         if isinstance(each, str):
             items.append(each)
             before = None
             continue
+        if len(days) > 1 and (before is None or _day(before, look) != _day(each, look)):
+            items.append({"day": _day(each, look)})
+            before = None
         more = before is not None and before.sender == each.sender and not each.answers and (
             each.at - before.at < 300_000)
         items.append(_message(each, panel, look, more))
@@ -69,6 +73,11 @@ def _panel(panel: Panel, look: Look) -> dict[str, Any]:
     title = panel.title or panel.room.name
     under = f"Thread in {panel.room.name}" if panel.root else panel.room.topic
     return {"title": title, "under": under, "shown": items}
+
+
+def _day(message: Message, look: Look) -> str:
+    at = datetime.fromtimestamp(message.at / 1000, look.zone)
+    return f"{at:%A}, {at.day} {at:%B %Y}"
 
 
 def _message(message: Message, panel: Panel, look: Look, more: bool) -> dict[str, Any]:

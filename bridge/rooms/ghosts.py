@@ -103,7 +103,7 @@ class Ghosts:
                 raise
             await self._homeserver.unban(room, ghost)  # the group has let them in again
             await self._homeserver.join(room, ghost)
-        await self._db.write(_came(chat.id, person.id))
+        await self._db.write(_came(chat, person))
         joined.add(person.id)
         return True
 
@@ -151,16 +151,20 @@ class Ghosts:
         self._aside.pop(chat_id, None)
 
 
-def _came(chat_id: int, person_id: int) -> Unit[None]:
+def _came(chat: Chat, person: Person) -> Unit[None]:
     """A ghost is in the room. One whose person is in the group no more, and whose word came late,
-    leaves again behind it."""
+    leaves again behind it. Not so in rooms of history, of which nobody knows who was a member, and
+    not whoever is known by a name alone: they may be a member under their number."""
     rows = yield ("SELECT count(*) AS all_of_them, sum(CASE WHEN person_id = ? THEN 1 ELSE 0 END)"
-                  " AS this_one FROM member WHERE chat_id = ?", (person_id, chat_id))
-    yield from directory.mark_joined(chat_id, person_id, now_ms())
+                  " AS this_one FROM member WHERE chat_id = ?", (person.id, chat.id))
+    yield from directory.mark_joined(chat.id, person.id, now_ms())
+    if chat.jid.endswith((f"@{ids.PAST_SERVER}", f"@{ids.IMPORT_SERVER}")):
+        return
     if rows[0]["all_of_them"] and not rows[0]["this_one"]:
-        yield from directory.set_role(chat_id, person_id, GONE)
-        yield from queue.put(f"in:{chat_id}", f"room:{chat_id}:{secrets.token_hex(6)}", "room",
-                             payload=json.dumps({"left": {str(person_id): ""}}))
+        yield from directory.set_role(chat.id, person.id, GONE)
+        if person.pn or person.lid:
+            yield from queue.put(f"in:{chat.id}", f"room:{chat.id}:{secrets.token_hex(6)}", "room",
+                                 payload=json.dumps({"left": {str(person.id): ""}}))
 
 
 def _went(chat_id: int, person_id: int) -> Unit[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from docs.room_page import Look, Panel, clean, page
-from tests.afternoon.view import Room, messages
+from tests.afternoon.view import Message, Room, messages
 
 
 def test_of_peoples_html_only_what_matrix_allows_is_shown() -> None:
@@ -35,3 +35,14 @@ def test_corrections_reactions_and_threads_as_a_client_shows_them() -> None:
                   '<span class="mine">📁 1</span>'):
         assert words in shown, words
     assert "teh" not in shown and "not mine" not in shown
+
+
+def test_days_are_told_apart_where_there_are_several() -> None:
+    said = [Message(f"${n}", "@a", at, {"body": f"said {n}"})
+            for n, at in enumerate((0, 60_000, 86_400_000))]
+    room = Room("!r", "Room", "", {"@a": "Ayesha"}, said)
+    look = Look("@b", ZoneInfo("Asia/Karachi"))
+    shown = page([Panel(room, said)], look)
+    assert shown.index("Thursday, 1 January 1970") < shown.index("said 0") < shown.index("said 1")
+    assert shown.index("said 1") < shown.index("Friday, 2 January 1970") < shown.index("said 2")
+    assert "1970" not in page([Panel(room, said[:2])], look)

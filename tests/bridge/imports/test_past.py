@@ -97,6 +97,8 @@ async def test_a_past_before_the_live_part_gets_a_room_of_its_own(house, tmp_pat
         state = {event["type"]: event["content"]
                  for event in await here.admin.call("GET", f"/v3/rooms/{older}/state")}
         assert state["m.room.tombstone"]["replacement_room"] == room
+        members = await here.admin.call("GET", f"/v3/rooms/{older}/joined_members")
+        assert {event["sender"] for event in shown} <= members["joined"].keys(), "none has left"
         assert state["m.room.power_levels"]["events_default"] == 100
         assert state["m.room.topic"]["topic"].endswith("Nothing can be written here.")
 
