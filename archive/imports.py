@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -132,11 +132,13 @@ def _run(row: Row) -> Run:
 
 @dataclass(frozen=True)
 class Known:
-    """A person whom a name may mean; `named`: nothing is known of them but names."""
+    """A person whom a name may mean; `named`: nothing is known of them but names; `told`: a person
+    said that it means them."""
 
     id: int
     name: str
     named: bool
+    told: bool = False
 
 
 _KNOWN = """SELECT p.id, p.name, NOT EXISTS (
@@ -150,9 +152,9 @@ def _known(row: Row) -> Known:
 async def remembered(db: Database, chat_id: int) -> dict[str, Known]:
     """Whom the names in a group's exports mean, as far as it was told or found before."""
     rows = await db.read(
-        "SELECT n.name AS said, k.* FROM import_name n JOIN (" + _KNOWN + ") k"
+        "SELECT n.name AS said, n.how, k.* FROM import_name n JOIN (" + _KNOWN + ") k"
         " ON k.id = n.person_id WHERE n.chat_id = ?", chat_id)
-    return {row["said"]: _known(row) for row in rows}
+    return {row["said"]: replace(_known(row), told=row["how"] == "told") for row in rows}
 
 
 def hold(chat_id: int) -> Unit[None]:
@@ -220,12 +222,14 @@ def join(person_id: int, other: int) -> Unit[None]:
     yield from names.choose(person_id)
 
 
-def remember(chat_id: int, name: str, person_id: int) -> Unit[None]:
-    """From now on the name means that person, in that group's exports."""
+def remember(chat_id: int, name: str, person_id: int, how: str) -> Unit[None]:
+    """From now on the name means that person, in that group's exports. `how` it was found: what is
+    only "remembered" stays as it was found first."""
     yield (
-        "INSERT INTO import_name (chat_id, name, person_id) VALUES (?, ?, ?) "
-        "ON CONFLICT (chat_id, name) DO UPDATE SET person_id = excluded.person_id",
-        (chat_id, name, person_id))
+        "INSERT INTO import_name (chat_id, name, person_id, how) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (chat_id, name) DO UPDATE SET person_id = excluded.person_id, how = CASE WHEN"
+        " excluded.how = 'remembered' THEN import_name.how ELSE excluded.how END",
+        (chat_id, name, person_id, how))
 
 
 # Gaps

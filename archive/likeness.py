@@ -33,7 +33,8 @@ _MENTION = re.compile("@(?:\u2068[^\u2069\n]*\u2069|\\+?\\d[\\d ]{5,18}\\d)")
 class Line(NamedTuple):
     """A message of an export, ready to be written. `source_id`: of `identity`; `at`: Unix ms, the
     minute or better; `sure`: its sender has a number, and is no bare name of an address book;
-    `same`: its words as `words_of` compares them."""
+    `same`: its words as `words_of` compares them; `was`: somebody else under whom it may stand in
+    the record, and `moves`: wrongly so."""
 
     source_id: str
     at: int
@@ -46,6 +47,8 @@ class Line(NamedTuple):
     media_name: str | None
     media_mime: str | None
     detail: str
+    was: int | None = None
+    moves: bool = False
 
 
 class Held(NamedTuple):
@@ -128,6 +131,11 @@ def _whole_held(held: Held) -> Iterable[object]:
     return [(held.at // MINUTE_MS, held.sender_id, held.cls, same) for same in held.same]
 
 
+def _as_another(line: Line) -> Iterable[object]:
+    if line.was is not None:
+        yield line.at // MINUTE_MS, line.was, _line_class(line), line.same
+
+
 def _who(line: Line) -> Iterable[object]:
     yield line.at // MINUTE_MS, line.sender_id
 
@@ -194,6 +202,7 @@ def _words_alone_held(held: Held) -> Iterable[object]:
 _LIKENESSES: tuple[tuple[Callable[[Line], Iterable[object]], Callable[[Held], Iterable[object]],
                          Callable[[Line, Held], bool]], ...] = (
     (_whole, _whole_held, _always),
+    (_as_another, _whole_held, _always),
     (_who, _who_held, _less_told),
     (_near, _near_held, _at_the_border),
     (_words_alone, _words_alone_held, _always),

@@ -58,6 +58,7 @@ def merge(chat_id: int, lines: Sequence[Line], received_at: int, before: Merged 
             found.update(pair(lines, left, candidates))
         lines = _in_place(lines, found)
     filled = yield from _fill(lines, found)
+    yield from _move(lines, found)
     fresh = [line for n, line in enumerate(lines) if n not in found] if found else lines
     reach = ids.first_record_id(max(lines[-1].at // MINUTE_MS - _REACH, 0) * MINUTE_MS)
 
@@ -161,19 +162,19 @@ def imported(new: NewRecord, sender_id: int | None) -> Unit[int | None]:
         yield "UPDATE record SET raw = ? WHERE id = ? AND raw IS NULL", (new.raw, found["id"])
         yield from messages.link_whatsapp(new.chat_id, new.source_id, found["id"])
         if cls == "m" and found["media"] is None:
-            yield from _become(found, new)
+            told = json.loads(found["detail"] or "{}")
+            detail = {**json.loads(new.detail or "{}"), "import": told.get("import")}
+            yield from _become(found, new.kind, new.media_name, new.media_mime,
+                               json.dumps(detail, ensure_ascii=False))
     return found["id"]
 
 
-def _become(row: Row, new: NewRecord) -> Unit[None]:
+def _become(row: Row, kind: str, name: str | None, mime: str | None, detail: str) -> Unit[None]:
     """What an export left out has come: the place that it kept is filled."""
-    told = json.loads(row["detail"] or "{}")
-    detail = {**json.loads(new.detail or "{}"), "import": told.get("import")}
     yield (
         "UPDATE record SET kind = ?, media_name = ?, media_mime = ?, detail = ? WHERE id = ?",
-        (new.kind, new.media_name, new.media_mime, json.dumps(detail, ensure_ascii=False),
-         row["id"]))
-    if not row["text"] and not row["media_name"] and (found := search.terms("", new.media_name)):
+        (kind, name, mime, detail, row["id"]))
+    if not row["text"] and not row["media_name"] and (found := search.terms("", name)):
         yield search.INSERT, (row["id"], found)
 
 
@@ -187,10 +188,26 @@ def _fill(lines: Sequence[Line], found: dict[int, int]) -> Unit[int]:
         if lines[n].media is not None:
             changed = yield (
                 "UPDATE record SET media = ?, media_mime = coalesce(media_mime, ?) "
-                "WHERE id = ? AND media IS NULL AND kind <> 'text' RETURNING id",
+                "WHERE id = ? AND media IS NULL AND kind <> 'text' "
+                "RETURNING id, kind, text, media_name",
                 (lines[n].media, lines[n].media_mime, record_id))
             filled += len(changed)
+            if changed and changed[0]["kind"] == "unsupported":  # an export had left it out
+                yield from _become(changed[0], lines[n].kind, lines[n].media_name,
+                                   lines[n].media_mime, lines[n].detail)
     return filled
+
+
+def _move(lines: Sequence[Line], found: dict[int, int]) -> Unit[None]:
+    """Messages that an import put under a person whom a name was wrongly said to mean."""
+    for n, record_id in found.items():
+        line = lines[n]
+        if line.moves:
+            moved = yield (
+                "UPDATE record SET sender_id = ? WHERE id = ? AND sender_id = ? AND origin ="
+                " 'import' RETURNING id", (line.sender_id, record_id, line.was))
+            if moved and line.kind in unread.KINDS:
+                yield from unread.put(record_id)
 
 
 def _write(chat_id: int, fresh: Sequence[Line], received_at: int, first: int, last: int
@@ -259,7 +276,7 @@ def _insert_between(chat_id: int, fresh: Sequence[Line], received_at: int, first
 
 
 def _values(chat_id: int, line: Line, received_at: int) -> tuple[object, ...]:
-    source, at, sender_id, _, kind, _, text, media, media_name, media_mime, detail = line
+    source, at, sender_id, _, kind, _, text, media, media_name, media_mime, detail, _, _ = line
     if "\0" in text:
         text = clean.text(text)
     return (chat_id, kind, source, sender_id, at, received_at, text, media, media_name, media_mime,

@@ -59,6 +59,10 @@ def choose(person_id: int) -> Unit[None]:
     for row in [*names, *addresses]:
         newest.setdefault(row["kind"], row["value"])
     best = next((newest[kind] for kind in NAME_KINDS if kind in newest), None)
+    if names and all(row["kind"] == "export" for row in names):
+        called = yield "SELECT name FROM person WHERE id = ?", (person_id,)
+        if any(row["value"] == called[0]["name"] for row in names):
+            return  # what another phone calls them is no newer name
     if best is None:
         best = _unnamed(newest)
     yield "UPDATE person SET name = ? WHERE id = ? AND name <> ?", (best, person_id, best)

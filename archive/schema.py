@@ -601,8 +601,13 @@ IMPORTS = [
     "CREATE INDEX import_name_person ON import_name (person_id)",
 ]
 
+TOLD = [
+    # How it was found: as bridge.imports.naming has it; what a person said can be put right.
+    "ALTER TABLE import_name ADD COLUMN how TEXT NOT NULL DEFAULT ''",
+]
+
 MIGRATIONS: list[list[str | PerDialect]] = [
-    FIRST, SENT, RECEIPTS, DESK, PLACED, DIRECTORY, ORDERS, SCHOOLS, IMPORTS]
+    FIRST, SENT, RECEIPTS, DESK, PLACED, DIRECTORY, ORDERS, SCHOOLS, IMPORTS, TOLD]
 
 
 def statements(version: int, dialect: str) -> list[str]:

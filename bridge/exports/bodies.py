@@ -68,7 +68,7 @@ class Bodies:
         for mark in words.edited:
             if body.endswith(mark):
                 body, edited = body.removesuffix(mark).rstrip(MARKS + " "), True
-        if file := self._file(body, edited):
+        if file := self._file(body, edited) or self._left_out(body, edited):
             return file
         if found := words.whole(body):
             kind, detail = found
@@ -90,6 +90,13 @@ class Bodies:
             if kind == "document" and _PAGES.fullmatch(caption):
                 caption = ""  # its title and the number of pages
             return Told(kind, caption.strip("\n"), name, edited)
+        return None
+
+    def _left_out(self, body: str, edited: bool) -> Told | None:
+        """A file that the export has not, with its caption in the lines behind."""
+        mark, line_break, caption = body.partition("\n")
+        if line_break and mark.endswith(">") and (found := self._words.whole(mark)):
+            return Told(found[0], caption, "", edited) if found[0] == "media" else None
         return None
 
     def _place_or_poll(self, body: str, edited: bool) -> Told | None:

@@ -25,10 +25,13 @@ _encoded = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Who(NamedTuple):
-    """Whom a name means. `sure`: a person with a number, no bare name."""
+    """Whom a name means. `sure`: a person with a number, no bare name. `was`: another person under
+    whom the messages may stand in the record, and `moves`: they were wrongly put there."""
 
     person_id: int | None
     sure: bool
+    was: int | None = None
+    moves: bool = False
 
 
 NOBODY = Who(None, True)
@@ -58,7 +61,7 @@ class Liner:
         words_of, identity = likeness.words_of, likeness.identity
         result = []
         for at, sender, kind, text, detail, edited in zip(*batch.columns(), strict=True):
-            person, sure = people[sender]
+            person, sure, was, moves = people[sender]
             if kind == "text" and not edited:
                 same = words_of(text)
                 source = identity(at, "t", person, same)
@@ -69,7 +72,7 @@ class Liner:
             count = (seen.get(source) or before.get(source, 0)) + 1
             seen[source] = count
             result.append(_line((source if count == 1 else f"{source}:{count}", at, person, sure,
-                                 *made)))
+                                 *made, was, moves)))
         return result
 
     def _special(self, kind: str, text: str, detail: str, edited: bool

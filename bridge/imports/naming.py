@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +47,19 @@ class ToldError(ExportError):
 @dataclass(frozen=True)
 class Meant:
     """Whom a name means. `how`: a key of HOW; `person`: None for somebody new; `sender`: the
-    address that is known; `also`: a person who turns out to be the same; `always`: the name means
-    that person in other files of the group, too."""
+    address that is known; `also`: a person who turns out to be the same; `was`: somebody else under
+    whom the messages may stand in the record, and `moves`: wrongly so, for a person said it;
+    `doubt`: a sentence about it; `always`: the name means that person in other files of the group,
+    too."""
 
     name: str
     how: str
     person: Known | None = None
     sender: Sender | None = None
     also: int | None = None
+    was: int | None = None
+    moves: bool = False
+    doubt: str = ""
     always: bool = True
 
     @property
@@ -65,7 +70,7 @@ class Meant:
     def as_json(self) -> dict[str, Any]:
         """For the report."""
         return {"name": self.name, "how": self.how, "because": HOW[self.how], "sure": self.sure,
-                "person": self.person.name if self.person else "",
+                "person": self.person.name if self.person else "", "doubt": self.doubt,
                 "number": f"+{self.sender.pn}" if self.sender and self.sender.pn else ""}
 
 
@@ -123,20 +128,38 @@ async def decide(db: Database, messages: Mapping[str, int], remembered: Mapping[
             meant = await _numbered(db, name, number)
         else:
             meant = _found(name, remembered.get(name), voted, called.get(name, []))
-        also = [one for one in (remembered.get(name), voted) if one is not None and one.named]
-        if meant.sure and also and meant.how != "overlap":
-            other = next((one.id for one in also if meant.person is None
-                          or one.id != meant.person.id), None)
-            meant = Meant(name, meant.how, meant.person, meant.sender, other)
-        result.append(meant)
+        result.append(_with_others(meant, remembered.get(name), voted))
     return tuple(result)
+
+
+def _with_others(meant: Meant, known: Known | None, voted: Known | None) -> Meant:
+    """The same, and what becomes of the other persons whom the name was found to mean, before or by
+    what it said: a person of whom only names are known turns out to be the same, unless somebody
+    had said that it is they; of all others the messages are known."""
+    if meant.how == "overlap" or (not meant.sure and meant.how != "told"):
+        return meant
+    others = list({one.id: one for one in (voted, known) if one is not None and (
+        meant.person is None or one.id != meant.person.id)}.values())
+    also = next((one.id for one in others if one.named and not one.told), None)
+    rest = next((one for one in others if one.id != also), None)
+    if rest is None:
+        return replace(meant, also=also)
+    moves = meant.how == "told" and rest.told
+    doubt = "" if moves else (f"says the same at the same time as {rest.name}: are they one person "
+                              "with two numbers?")
+    return replace(meant, also=also, was=rest.id, moves=moves, doubt=doubt)
 
 
 async def told(db: Database, people: Sequence[Meant], name: str, value: str
                ) -> tuple[Meant, ...]:
     """The same people, one of whom a person has named. Raises ExportError."""
     said = await _told(db, name, value)
-    return tuple(said if meant.name == name else meant for meant in people)
+
+    def now(before: Meant) -> Meant:
+        other = _with_others(said, before.person, None)
+        return replace(other, also=other.also or before.also)
+
+    return tuple(now(meant) if meant.name == name else meant for meant in people)
 
 
 def _found(name: str, known: Known | None, voted: Known | None, called: Sequence[Known]) -> Meant:
@@ -149,8 +172,10 @@ def _found(name: str, known: Known | None, voted: Known | None, called: Sequence
         return Meant(name, "remembered", known)
     if voted:
         return Meant(name, "overlap", voted)
-    if len(called) == 1:
-        return Meant(name, "directory", called[0])
+    # Two groups' exports may call two people so, of whom nothing else is known.
+    sure = [one for one in called if not one.named]
+    if len(sure) == 1:
+        return Meant(name, "directory", sure[0])
     return Meant(name, "unknown")
 
 
@@ -187,7 +212,7 @@ def settle(chat_id: int, people: Iterable[Meant], seen: Mapping[str, tuple[int, 
     and last message, Unix ms."""
     yield from imports.hold(chat_id)
     remembered = yield from imports.names_of(chat_id)  # by another import since this one looked
-    kept: dict[str, tuple[int, bool]] = {}
+    kept: dict[str, Who] = {}
     gone: dict[int, int] = {}  # persons who became others
     for meant in people:
         first, last = seen[meant.name]
@@ -205,9 +230,10 @@ def settle(chat_id: int, people: Iterable[Meant], seen: Mapping[str, tuple[int, 
         if meant.also is not None and gone.get(meant.also, meant.also) != person_id:
             person_id = yield from _join(person_id, gone.get(meant.also, meant.also), gone)
         if meant.always:
-            yield from imports.remember(chat_id, meant.name, person_id)
-        kept[meant.name] = person_id, meant.sure
-    return {name: Who(gone.get(person, person), sure) for name, (person, sure) in kept.items()}
+            yield from imports.remember(chat_id, meant.name, person_id, meant.how)
+        kept[meant.name] = Who(person_id, meant.sure, meant.was, meant.moves)
+    return {name: who._replace(person_id=gone.get(who.person_id or 0, who.person_id),
+                               was=gone.get(who.was or 0, who.was)) for name, who in kept.items()}
 
 
 def _join(person_id: int, other: int, gone: dict[int, int]) -> Unit[int]:

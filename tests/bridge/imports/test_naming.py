@@ -78,7 +78,7 @@ async def test_a_name_that_another_phone_gives_to_somebody_else(database: Databa
                                                        for n in range(100, 103)]))
     chat = await group(database)
     await database.write(imports.remember(chat.id, "Ali", await database.write(
-        directory.ensure(Sender(pn="923007000001"), 1))))
+        directory.ensure(Sender(pn="923007000001"), 1)), "told"))
     found = await look(database, tmp_path / "b.txt", exported(
         [one._replace(sender="Ali") for one in TALK[:12]]))
     [meant] = found.people
@@ -108,6 +108,63 @@ async def test_told_by_a_person(database: Database, tmp_path: Path) -> None:
     assert person is not None and person.name == ALI
     with pytest.raises(ExportError, match="with its country"):
         await look(database, tmp_path / "a.txt", told={SARA: "0300 1111111"})
+
+
+async def by_number(db: Database) -> dict[str, int]:
+    """Messages of the record by their sender's number, or name when none is known."""
+    rows = await db.read(
+        "SELECT coalesce((SELECT i.value FROM identifier i WHERE i.person_id = p.id), p.name)"
+        " AS who, count(*) AS n FROM record r JOIN person p ON p.id = r.sender_id GROUP BY p.id")
+    return {row["who"]: row["n"] for row in rows}
+
+
+async def test_what_was_told_wrongly_is_put_right(database: Database, tmp_path: Path) -> None:
+    """Nothing comes in twice: the messages go to the person who is meant now."""
+    text = exported([Said(n, (ALI, SARA)[n % 2], f"message {n}") for n in range(8)])
+    for number in ("923001111111", "923001111112", "923001111112"):
+        taken = await take(database, tmp_path / "a.txt", text, told={ALI: f"+{number}"})
+        assert await by_number(database) == {number: 4, SARA: 4}
+    assert taken.added == 0
+    await take(database, tmp_path / "a.txt", text, told={ALI: "+923001111112", SARA: ZAID})
+    assert await by_number(database) == {"923001111112": 4, "923007000003": 4}
+
+
+async def test_told_to_be_somebody_known_by_name_only(database: Database, tmp_path: Path) -> None:
+    """And then told better: whoever was meant by mistake keeps what is theirs."""
+    text = exported([Said(n, (ALI, SARA)[n % 2], f"message {n}") for n in range(8)])
+    await take(database, tmp_path / "a.txt", text)
+    await take(database, tmp_path / "a.txt", text, told={ALI: SARA})
+    assert await by_number(database) == {SARA: 8}
+    await take(database, tmp_path / "a.txt", text, told={ALI: "+92 300 1111111"})
+    assert await by_number(database) == {SARA: 4, "923001111111": 4}
+    assert len(await held(database)) == 8
+
+
+async def test_one_who_has_two_numbers(database: Database, tmp_path: Path) -> None:
+    """Two phones know two numbers of one person: each message stays one, and it is told."""
+    await take(database, tmp_path / "a.txt", exported(TALK), told={ALI: "+92 300 1111111"})
+    texts = len(await held(database))
+    found = await look(database, tmp_path / "b.txt", exported(TALK, OTHER_BOOK),
+                       told={"DEO Sibi": "+92 300 2222222"})
+    [told] = [meant for meant in found.people if meant.name == "DEO Sibi"]
+    assert told.doubt.startswith("says the same at the same time as Ali Khan")
+    taken = await take(database, tmp_path / "b.txt", told={"DEO Sibi": "+92 300 2222222"})
+    assert taken.added == 0 and len(await held(database)) == texts
+
+
+async def test_namesakes_in_two_groups_are_two(database: Database, tmp_path: Path) -> None:
+    text = exported([Said(1, ALI, "a"), Said(2, ALI, "b")])
+    await take(database, tmp_path / "a.txt", text)
+    await take(database, tmp_path / "b.txt", text, "120363049999999999@g.us")
+    assert sorted((await by_number(database)).items()) == [(ALI, 2)]
+    rows = await database.read("SELECT DISTINCT sender_id FROM record")
+    assert len(rows) == 2
+
+
+async def test_another_phones_name_is_no_newer_name(database: Database, tmp_path: Path) -> None:
+    await take(database, tmp_path / "a.txt", exported(TALK[:30]))
+    await take(database, tmp_path / "b.txt", exported(TALK[10:], OTHER_BOOK))
+    assert {ALI, SARA} <= (await persons(database)).keys()
 
 
 def test_people_files_are_written_and_read(tmp_path: Path) -> None:

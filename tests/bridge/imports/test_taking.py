@@ -57,6 +57,27 @@ async def test_a_file_that_the_mirror_never_got_is_filled_in(database: Database,
     assert record is not None and record.media is not None and record.media.size == 14
 
 
+@pytest.mark.parametrize("turned", [False, True])
+async def test_an_export_without_and_one_with_media(database: Database, tmp_path: Path,
+                                                    turned: bool) -> None:
+    """The record is the same, whichever comes first: the picture, its name and its caption."""
+    without = exported([Said(1, ALI, "<Media omitted>\nThe wall of GPS Killi"),
+                        Said(2, ALI, "<Media omitted>"), Said(3, ZAID, "Noted")])
+    path = zipped(tmp_path / "b.zip", SAID, {PHOTO: b"jpeg of a wall"})
+    if turned:
+        await take(database, path)
+    await take(database, tmp_path / "a.txt", without)
+    if not turned:
+        taken = await take(database, path)
+        assert (taken.added, taken.filled) == (0, 1)
+    chat = await group(database)
+    wall, other, noted = await messages.page(database, chat.id)
+    assert (wall.kind, wall.media_name, wall.text) == ("image", PHOTO, "The wall of GPS Killi")
+    assert wall.media is not None and wall.media.size == 14
+    assert "omittedMedia" not in (wall.detail or "") and noted.text == "Noted"
+    assert other.media is None
+
+
 async def test_a_damaged_picture_refuses_the_whole_file(database: Database, tmp_path: Path
                                                         ) -> None:
     path = zipped(tmp_path / "a.zip", SAID, {PHOTO: b"jpeg of a wall" * 100})
