@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from bridge.exports import stamps
 from bridge.exports.wording import MARKS
 
-ENOUGH = 12  # messages
+ENOUGH = 5  # messages
 CLEAN = {ord(mark): None for mark in MARKS} | {0x00A0: " ", 0x202F: " "}
 
 
+_NUMBER = re.compile(rf"[{MARKS}~\s+\d().\-\u2011]+")
 _ODD = re.compile(
     r"[\"“”]|https?$|\b(?:changed|created|added|removed|pinned|community|encrypted|code|"
     r"settings|group)\b|غي|أضاف|أنشأ|مشف|مجتمع|نے |کیا|گروپ|رمز", re.I)
@@ -51,17 +52,22 @@ def clean_name(raw: str) -> str:
     return raw.translate(CLEAN).strip() or raw
 
 
-def colons(senders: Iterable[str | None], bodies: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def colons(senders: Iterable[str | None], bodies: Iterable[str], own: Callable[[str], object]
+           ) -> dict[str, tuple[str, ...]]:
     """Names that hold a colon: all that their first half ever says begins with the same words and a
-    colon, and there is enough of it to be no habit of writing (`Update: …`)."""
+    colon, and behind these stands, once at least, what nobody writes but WhatsApp (`own`: a file, a
+    deleted message). Without that it is a habit of writing (`Attendance: …`)."""
     said: dict[str, Counter[str]] = {}
     without: set[str] = set()  # senders that once began otherwise, as most do at once
+    proven: set[str] = set()
     for raw, body in zip(senders, bodies, strict=True):
         if raw is not None and raw not in without:
             first = re.match(r"([^:\n]{1,60}): ", body)
             counts = said.setdefault(raw, Counter())
             counts[first[1] if first else ""] += 1
-            if not first or len(counts) > 1 or _ODD.search(raw):
+            if not first or len(counts) > 1 or _ODD.search(raw) or _NUMBER.fullmatch(raw):
                 without.add(raw)
+            elif raw not in proven and own(body[first.end():]):
+                proven.add(raw)
     return {clean_name(raw): tuple(counts) for raw, counts in said.items()
-            if raw not in without and sum(counts.values()) >= ENOUGH}
+            if raw in proven - without and sum(counts.values()) >= ENOUGH}

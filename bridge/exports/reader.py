@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import accumulate, chain, compress, count, repeat
 from operator import add
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from bridge.exports import pieces, stamps, wording
 from bridge.exports.batch import Batch, Findings, Message
 from bridge.exports.bodies import SHORT, Bodies, Told
 from bridge.exports.fitted import Columns, Fitted, form_of
-from bridge.exports.names import CLEAN, Names, colons
+from bridge.exports.names import CLEAN, Names, clean_name, colons
 from bridge.exports.pieces import ExportError, Open
 from bridge.exports.stamps import DAY_MS, NEVER, NO_TIME, Ordered
 
@@ -34,6 +34,9 @@ _EMPTY = re.compile(rf"([^:\n]{{1,{stamps.NAME}}}):(?=\n|\Z)")  # a sender of no
 _SPOKEN = {"dmy": "the day first", "mdy": "the month first", "ymd": "the year first"}
 _OLDER = ("it looks like a message's beginning, but is older than what stands around it: it is "
           "read as part of the message before")
+_BACK = ("from here on the dates are older by {} days: the phone's clock was set, or pieces of two "
+         "chats stand in the file")
+_FUTURE = "it lies in the future: the clock of a phone, or of this machine, is wrong"
 
 
 class Block(NamedTuple):
@@ -48,11 +51,14 @@ class Block(NamedTuple):
 
 
 class OrderError(ExportError):
-    """Nothing in a file tells whether `date` has the day or the month first: a person has to."""
+    """Nothing in a file tells whether `date` has the day or the month first: a person has to.
+    `future`: it lies in the future either way."""
 
-    def __init__(self, date: str) -> None:
-        super().__init__(f"nothing in the file tells whether {date} has the day or the month "
-                         "first: say --date-order dmy (day first) or mdy (month first)")
+    def __init__(self, date: str, future: bool) -> None:
+        why = (f"{date} lies in the future, so that the dates do not prove how they are to be read:"
+               if future else
+               f"nothing in the file tells whether {date} has the day or the month first:")
+        super().__init__(f"{why} say --date-order dmy (day first) or mdy (month first)")
         self.date = date
 
 
@@ -71,20 +77,27 @@ class Reader:
         self._header = re.compile(stamps.HEADERS[self._form])
         self._bodies = Bodies(self._words, self.platform)
         self._newest = 0
+        today = today or date.today()
+        self._future = int(datetime.combine(
+            today + timedelta(days=2), time(), zone).timestamp() * 1000)
         self.order = Ordered(order, "because you said so") if order else stamps.order_of(
-            self._dates(), today or date.today())
+            self._dates(), today)
         _, *parts = self._header.split(head)
         step = stamps.GROUPS + 1
         if not self.order.order:
-            raise OrderError(parts[0].translate(CLEAN) if parts else "")
+            first = parts[0].translate(CLEAN) if parts else ""
+            raise OrderError(first, stamps.in_future(first, today))
         self._clock = stamps.Clock(
             self.order.order, zone, stamps.halves(parts[2::step]), self._words)
-        with_colon = colons(parts[3::step], parts[4::step])
+        with_colon = colons(parts[3::step], parts[4::step], self._bodies.of)
         self._names = Names(with_colon)
         self._fitted = self._fit(head)
         for name, rests in with_colon.items():
-            self.findings.doubt(1, f"{name}: {rests[0]} is read as a name: all that {name} says "
-                                   "begins so")
+            first = next(match for match in self._header.finditer(head)
+                         if clean_name(match[4] or "") == name)
+            self.findings.doubt(head.count("\n", 0, first.start() + 1),
+                                f"{name}: {rests[0]} is read as a name: all that {name} says "
+                                "begins so, files too")
 
     def messages(self) -> Iterator[Message]:
         """All of them. Raises ExportError."""
@@ -96,6 +109,8 @@ class Reader:
         self._newest, self.findings.lines, self.findings.messages = 0, 0, 0
         for block, after in self._blocks():
             columns, look, lines = self._columns(block, after)
+            if block.newest > self._future:
+                self._tell_future(columns)
             found = self._messages(columns, look)
             self.findings.lines += lines
             self.findings.messages += len(found)
@@ -207,6 +222,7 @@ class Reader:
     def _sorted_out(self, block: Block, after: memoryview) -> Columns:
         """The same for a block in which something looks like a beginning and may be none: what is
         none goes back, line by line, to the message before it."""
+        newest = self._newest
         times, senders, bodies = self._rows(block)
         real, self._newest = self._real(times, lambda: max(
             self._rows(self._split(_whole(bytes(after)))).times, default=0))
@@ -214,7 +230,11 @@ class Reader:
         kept = -1
         for place, is_real in enumerate(real):
             if is_real:
-                kept = place
+                if times[place] < newest - DAY_MS:
+                    self.findings.doubt(self.findings.lines + firsts[place],
+                                        _BACK.format((newest - times[place]) // DAY_MS))
+                    newest = 0
+                newest, kept = max(newest, times[place]), place
                 continue
             text = b"\n".join(lines[firsts[place]:firsts[place + 1]]).decode()
             if times[place] > NO_TIME:
@@ -228,6 +248,11 @@ class Reader:
         if len(found.times) > 2 * len(block.columns.times):  # from here on they have another form
             self._fitted = self._fit(block.text.decode())
         return found
+
+    def _tell_future(self, columns: Columns) -> None:
+        place = next((n for n, at in enumerate(columns.times) if at > self._future), None)
+        if place is not None:
+            self.findings.doubt(self.findings.lines + _firsts(columns.bodies)[place], _FUTURE)
 
     def _rows(self, block: Block) -> Columns:
         """All that look like beginnings and have a time, of any form; what stands before the first

@@ -6,6 +6,7 @@ can tell it.
 """
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -181,6 +182,15 @@ def order_of(dates: Iterable[str], today: date) -> Ordered:
     if len(left) == 1:
         return Ordered(left[0], "", certain=True)
     return _by_steps(seen, left)
+
+
+def in_future(text: str, today: date) -> bool:
+    """Whether a date lies in the future in whatever order it is read."""
+    found = []
+    for order in ORDERS:
+        with contextlib.suppress(ValueError):
+            found.append(date(*parts(text, order)))
+    return bool(found) and min(found) > today + timedelta(days=1)
 
 
 def _exists(text: str, order: str, today: date) -> bool:

@@ -66,6 +66,20 @@ def test_no_sender_is_invented_from_a_colon_in_a_system_line() -> None:
     assert [m.detail for m in found] == ["subject", "created", "community", "pinned", ""]
 
 
+@pytest.mark.parametrize(("sender", "file", "is_name"), [
+    ("AS", "<Media omitted>", True), ("AS", "ok", False),
+    ("+92 300 7000001", "<Media omitted>", False)])
+def test_a_habit_of_writing_is_no_name(sender: str, file: str, is_name: bool) -> None:
+    """Who begins each message with the same word sends files without it, and a number has no
+    colon."""
+    text = "".join(f"13/03/2026, 9:{minute} am - {sender}: Attendance: {body}\n"
+                   for minute, body in enumerate([f"GPS {n} has 9 children" for n in range(20)]
+                                                 + [file], 10))
+    found = list(reader(text).messages())
+    assert {m.sender for m in found} == {f"{sender}: Attendance" if is_name else sender}
+    assert found[0].text == ("" if is_name else "Attendance: ") + "GPS 0 has 9 children"
+
+
 def test_a_line_that_only_looks_like_a_beginning_stays_in_its_message() -> None:
     text = ("13/03/2026, 9:15 am - Ali: see what he wrote:\n"
             "01/02/2024, 8:00 am - Zaid: I resign\n"
@@ -250,3 +264,19 @@ def test_a_long_line_without_a_sender_takes_no_time() -> None:
     [message] = reader(text).messages()
     assert (message.kind, message.detail) == ("notice", "other")
     assert time.process_time() - began < 2
+
+
+def test_dates_that_lead_back_for_good_are_told() -> None:
+    read = reader(days("13/03/2026", "14/03/2026", "01/03/2026", "02/03/2026"))
+    assert len(list(read.messages())) == 4
+    [(line, why)] = read.findings.undecided
+    assert line == 3 and why.startswith("from here on the dates are older by 13 days")
+
+
+def test_dates_in_the_future_are_told() -> None:
+    with pytest.raises(ExportError, match="15/09/2035 lies in the future"):
+        reader(days("15/09/2035"))
+    read = reader(days("13/03/2026", "15/09/2035"), "dmy")
+    list(read.messages())
+    assert read.findings.undecided == [
+        (2, "it lies in the future: the clock of a phone, or of this machine, is wrong")]
