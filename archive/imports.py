@@ -3,6 +3,7 @@ names in a group's exports mean."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,8 +82,8 @@ def take_up(sha256: str, chat_id: int, run_id: int, at: int) -> Unit[None]:
     yield (
         "UPDATE import_run SET state = 'refused', changed_at = ?, report = ? WHERE state ="
         " 'running' AND sha256 = ? AND chat_id = ? AND id < ?",
-        (at, json.dumps({"refused": f"broken off; import {run_id} has taken it up"}), sha256,
-         chat_id, run_id))
+        (at, json.dumps({"refused": f"broken off; import {run_id} has taken it up",
+                         "taken_up_by": run_id}), sha256, chat_id, run_id))
 
 
 async def get(db: Database, run_id: int) -> Run | None:
@@ -128,6 +129,14 @@ def _run(row: Row) -> Run:
 
 
 # Names
+
+_WITH_COUNTRY = re.compile(r"(?:\+|00)([1-9]\d{7,14})")  # E.164: at most 15 digits
+
+
+def international(value: str) -> str:
+    """The digits of a phone number that was written with its country; "" when it was not."""
+    found = _WITH_COUNTRY.fullmatch(re.sub(r"[\s().\-\u2011]", "", value))
+    return found[1] if found else ""
 
 
 @dataclass(frozen=True)
@@ -244,6 +253,15 @@ def close_gaps(chat_id: int, first: int, last: int, by: str) -> Unit[list[tuple[
     for row in rows:
         yield from gaps.close(row["record_id"], by)
     return [(row["record_id"], row["started_at"], row["ended_at"]) for row in rows]
+
+
+async def gaps_within(db: Database, chat_id: int, first: int, last: int) -> list[tuple[int, int]]:
+    """(start, end) of the gaps that an export from `first` to `last` closes (Unix ms)."""
+    rows = await db.read(
+        "SELECT g.started_at, g.ended_at FROM gap g JOIN record r ON r.id = g.record_id"
+        " WHERE g.closed_by IS NULL AND r.chat_id = ? AND g.started_at >= ? AND g.ended_at <= ?"
+        " ORDER BY g.record_id", chat_id, first, last)
+    return [(row["started_at"], row["ended_at"]) for row in rows]
 
 
 async def first_live(db: Database, chat_id: int) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archive import clean, ids, imports, messages, rows, search, unread
@@ -41,6 +41,25 @@ def merge(chat_id: int, lines: Sequence[Line], received_at: int, before: Merged 
     """Write those of some lines (in the file's order) that the record does not hold yet. `before`:
     what became of the lines before them in the same file."""
     yield from imports.hold(chat_id)
+    lines, found = yield from _known(chat_id, lines, before)
+    filled = yield from _fill(lines, found)
+    yield from _move(lines, found)
+    fresh = [line for n, line in enumerate(lines) if n not in found] if found else lines
+    added = (yield from _write(chat_id, fresh, received_at)) if fresh else ()
+    times = [line.at for line in fresh] or [0]
+    return Merged(added, tuple(line.kind for line in fresh), min(times), max(times),
+                  len(lines) - len(fresh), filled, _tail(lines, (*added, *found.values()), before))
+
+
+def compare(chat_id: int, lines: Sequence[Line], before: Merged | None = None) -> Unit[Merged]:
+    """What `merge` would know already, with nothing written."""
+    lines, found = yield from _known(chat_id, lines, before)
+    return Merged(known=len(found), tail=_tail(lines, (*found.values(),), before))
+
+
+def _known(chat_id: int, lines: Sequence[Line], before: Merged | None
+           ) -> Unit[tuple[Sequence[Line], dict[int, int]]]:
+    """The lines in their places, and which of them (by number) are records (by id)."""
     first, last = _window(lines)
     held = yield (
         "SELECT id, source_id FROM record WHERE chat_id = ? AND id >= ? AND id < ?",
@@ -57,21 +76,14 @@ def merge(chat_id: int, lines: Sequence[Line], received_at: int, before: Merged 
             left = [n for n in range(len(lines)) if n not in found]
             found.update(pair(lines, left, candidates))
         lines = _in_place(lines, found)
-    filled = yield from _fill(lines, found)
-    yield from _move(lines, found)
-    fresh = [line for n, line in enumerate(lines) if n not in found] if found else lines
+    return lines, found
+
+
+def _tail(lines: Sequence[Line], records: Sequence[int], before: Merged | None) -> frozenset[int]:
+    """Of these records, and of those before them, such as following lines may stand beside."""
     reach = ids.first_record_id(max(lines[-1].at // MINUTE_MS - _REACH, 0) * MINUTE_MS)
-
-    def tail(added: Iterable[int]) -> frozenset[int]:
-        earlier = before.tail if before else ()
-        return frozenset(one for one in (*added, *found.values(), *earlier) if one >= reach)
-
-    if not fresh:
-        return Merged(known=len(lines), filled=filled, tail=tail(()))
-    added = yield from _write(chat_id, fresh, received_at, first, last)
-    times = [line.at for line in fresh]
-    return Merged(added, tuple(line.kind for line in fresh), min(times), max(times),
-                  len(lines) - len(fresh), filled, tail(added))
+    earlier = before.tail if before else ()
+    return frozenset(one for one in (*records, *earlier) if one >= reach)
 
 
 def _window(lines: Sequence[Line]) -> tuple[int, int]:
@@ -210,9 +222,9 @@ def _move(lines: Sequence[Line], found: dict[int, int]) -> Unit[None]:
                 yield from unread.put(record_id)
 
 
-def _write(chat_id: int, fresh: Sequence[Line], received_at: int, first: int, last: int
-           ) -> Unit[tuple[int, ...]]:
+def _write(chat_id: int, fresh: Sequence[Line], received_at: int) -> Unit[tuple[int, ...]]:
     """New records, found by their words and to be read by the registers; their ids."""
+    first, last = _window(fresh)
     wrong = {line.kind for line in fresh}.difference(RECORD_KINDS)
     if wrong:
         raise ValueError(f"not a record: kind {wrong.pop()!r}")

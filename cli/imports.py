@@ -5,6 +5,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from bridge.exports.reader import ExportError
 from bridge.exports.stamps import ORDERS
 from bridge.imports import groups, naming, survey, taking
 from bridge.imports.survey import Survey
-from bridge.imports.taking import Taken
+from bridge.imports.taking import Taken, Would
 from cli.errors import UserError
 from cli.search import find_group, parse_when
 from config import Config, load
@@ -42,11 +43,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
                         help="the group they are of, by name (or part of it) or WhatsApp id; the "
                              "file's own name tells it otherwise")
     parser.add_argument("--new", action="store_true",
-                        help="the group --group is not mirrored: give it a record of its own")
+                        help="that group is not mirrored here: give it a record of its own")
     parser.add_argument("--since", metavar="DATE", help="only what was said from that day on: "
                                                         "YYYY-MM-DD")
     parser.add_argument("--date-order", choices=ORDERS, default="",
-                        help="day, month and year as the file has them, where it does not tell")
+                        help="how the file writes day, month and year; only needed where nothing "
+                             "in it tells")
     parser.add_argument("--people", metavar="FILE", default=PEOPLE,
                         help="whom names mean; names that are not found are written into it")
     parser.add_argument("--to-matrix", action="store_true",
@@ -70,7 +72,12 @@ class _Import:
 def run(args: argparse.Namespace) -> int:
     """Import one file after the other; 1 when one of them was refused, which is told."""
     config = load(args.config)
-    return asyncio.run(_run(config, args))
+    try:
+        return asyncio.run(_run(config, args))
+    except KeyboardInterrupt:
+        print("daftar: broken off; the same command goes on with it, and nothing comes in twice",
+              file=sys.stderr)
+        raise
 
 
 async def _run(config: Config, args: argparse.Namespace) -> int:
@@ -84,12 +91,19 @@ async def _run(config: Config, args: argparse.Namespace) -> int:
             try:
                 await _one(db, config, args, path, zone, since)
             except (ExportError, UserError) as error:
+                if args.json:
+                    print(json.dumps({"file": str(path), "refused": str(error)},
+                                     ensure_ascii=False))
                 if len(files) == 1:
                     raise UserError(f"{path}: {error}") from None
                 print(f"daftar: {path}: {error}", file=sys.stderr)
                 refused += 1
     finally:
         await db.close()
+    if len(files) > 1 and not args.json:
+        print(f"{len(files) - refused} of {len(files)} files: "
+              + ("looked at" if args.dry_run else "taken in")
+              + (f"; {refused} refused" if refused else ""))
     return 1 if refused else 0
 
 
@@ -99,7 +113,8 @@ def _files(paths: list[str]) -> list[Path]:
     for name in paths:
         path = Path(name)
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in (".txt", ".zip"))
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in (".txt", ".zip")
+                            and p.is_file() and not p.name.startswith("."))
             if not inside:
                 raise UserError(f"{path}: there is no .txt or .zip in this folder")
             found += inside
@@ -121,7 +136,8 @@ async def _one(db: Database, config: Config, args: argparse.Namespace, path: Pat
         raise ExportError(problem)
     one = _Import(path, chat, name, found, people)
     if args.dry_run:
-        print(_json(one, zone) if args.json else _text(one, zone, None))
+        would = await taking.would(db, found, chat, zone, since=since)
+        print(_json(one, zone, would) if args.json else _text(one, zone, would))
         return
     if sys.stdin.isatty() and not args.json:
         one = await _ask(db, one)
@@ -131,15 +147,28 @@ async def _one(db: Database, config: Config, args: argparse.Namespace, path: Pat
         taken = await taking.take(
             db, MediaStore(config.data / "media"), one.found, one.chat, zone, ACTOR,
             file_name=path.name, since=since, to_matrix=args.to_matrix, progress=progress)
-    _note_unknown(one, people_file)
+    _note_unknown(one, people_file, args.json)
     print(_json(one, zone, taken) if args.json else _text(one, zone, taken))
 
 
 async def _group(db: Database, args: argparse.Namespace, path: Path) -> tuple[Chat | None, str]:
     """(the group of a file, its name); the group is None when it is to be made."""
     title = await asyncio.to_thread(lambda: opened(path).title())
+    named = groups.of_title(await directory.chats(db), title)
+    chat, name = await _chosen(db, args, named, title)
+    if named is not None and (chat is None or chat.id != named.id):
+        raise UserError(f"its name says that it is of “{named.name}”, not of “{name}”: if it is of "
+                        f"“{name}” all the same, give the file another name")
+    return chat, name
+
+
+async def _chosen(db: Database, args: argparse.Namespace, named: Chat | None, title: str
+                  ) -> tuple[Chat | None, str]:
+    """The same, as the arguments say it. `named`: the group that the file's own name tells."""
+    if args.group is not None and not args.group.strip():
+        raise UserError("--group is empty: give the group's name")
     if args.group is None:
-        chat = groups.of_title(await directory.chats(db), title)
+        chat = named
         if chat is None:
             raise UserError(f"its name {f'“{title}” ' if title else ''}tells no group of the "
                             "record: say --group NAME, and --new when it is not mirrored")
@@ -169,10 +198,8 @@ async def _ask(db: Database, one: _Import) -> _Import:
     for meant in unknown:
         said = one.found.senders[meant.name]
         while True:
-            print(_printable(f"  {meant.name} ({_messages(said.messages)}; "
-                             f"“{_short(said.sample)}”): "),
-                  end="", file=sys.stderr, flush=True)
-            answer = sys.stdin.readline().strip()
+            answer = _answer(_printable(f"  {meant.name} ({_messages(said.messages)}; "
+                                        f"“{_short(said.sample)}”): "))
             try:
                 if answer:
                     one.found.people = await naming.told(db, one.found.people, meant.name, answer)
@@ -183,33 +210,56 @@ async def _ask(db: Database, one: _Import) -> _Import:
     return one
 
 
-def _note_unknown(one: _Import, path: Path) -> None:
+def _answer(question: str) -> str:
+    """What a person types. The event loop keeps Ctrl-C for itself, and would notice it only behind
+    the answer."""
+    print(question, end="", file=sys.stderr, flush=True)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return sys.stdin.readline().strip()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _note_unknown(one: _Import, path: Path, quiet: bool) -> None:
     """Write what was told, and the names that nobody is known for, into the file of people."""
     before = naming.read_people(path) if path.exists() else {}
     unknown = {meant.name: f"{one.name}: {_messages(one.found.senders[meant.name].messages)}"
                for meant in one.found.people if not meant.sure}
-    if before != one.people or set(unknown) - set(one.people):
+    if before == one.people and not set(unknown) - set(before):
+        return
+    try:
         naming.write_people(path, one.people, unknown)
+    except OSError as error:
+        print(f"daftar: {path} cannot be written ({error.strerror}), so that the names which "
+              "nobody is known for are not noted there: give --people FILE another place. The "
+              "import itself is done.", file=sys.stderr)
+        return
+    if unknown and not quiet:
+        print(f"daftar: {len(unknown)} name{'s' * (len(unknown) != 1)} that nobody is known for "
+              f"stand{'s' * (len(unknown) == 1)} in {path}: write there who they are, and import "
+              "the same file again.", file=sys.stderr)
 
 
 # What is told
 
 
-def _json(one: _Import, zone: ZoneInfo, taken: Taken | None = None) -> str:
+def _json(one: _Import, zone: ZoneInfo, came: Taken | Would) -> str:
+    """`imported` or, of a dry run, `would`."""
     result: dict[str, Any] = {"file": str(one.path), "group": one.name,
                               **survey.as_json(one.found, zone)}
-    if taken is not None:
-        result["imported"] = taken.as_json(zone)
+    result["imported" if isinstance(came, Taken) else "would"] = came.as_json(zone)
     return json.dumps(result, ensure_ascii=False)
 
 
-def _text(one: _Import, zone: ZoneInfo, taken: Taken | None) -> str:
+def _text(one: _Import, zone: ZoneInfo, came: Taken | Would) -> str:
     found = one.found
-    first, last = (f"{datetime.fromtimestamp(at / 1000, zone):%d %B %Y}"
-                   for at in (found.first, found.last))
+    first, last = _day(found.first, zone), _day(found.last, zone)
+    when = f"of {first}" if first == last else f"{first} to {last}"
+    senders = f"{len(found.senders)} sender{'s' * (len(found.senders) != 1)}"
     phone = {"android": "an Android phone", "ios": "an iPhone"}[found.platform]
     lines = [f"{one.path.name} → {one.name}{'' if one.chat else ' (new)'}",
-             f"  {_messages(found.messages)} by {len(found.senders)} senders, {first} to {last}, "
+             f"  {_messages(found.messages)} by {senders}, {when}, "
              f"from {phone}; dates are read {_SPOKEN[found.order]}, {found.why}",
              "  " + ", ".join(f"{_KINDS.get(kind, kind)}: {count:,}"
                               for kind, count in found.kinds.most_common())]
@@ -220,7 +270,7 @@ def _text(one: _Import, zone: ZoneInfo, taken: Taken | None) -> str:
     lines += _listed("lines to look at", [f"line {line}: {why}" for line, why in found.undecided])
     if cut := found.cut(zone):
         lines.append(f"  Note: {cut}")
-    lines += _done(taken, zone) if taken else ["  Nothing is written: this was --dry-run."]
+    lines += _done(came, zone) if isinstance(came, Taken) else _not_done(came, zone)
     return "\n".join(map(_printable, lines))
 
 
@@ -228,9 +278,15 @@ def _people(found: Survey) -> list[str]:
     lines = []
     for meant in found.people:
         said = found.senders[meant.name]
-        who = meant.person.name if meant.person else meant.as_json()["number"] or "somebody new"
+        number = meant.as_json()["number"]
+        who = meant.person.name if meant.person else number or "somebody new"
         what = f"{who} ({naming.HOW[meant.how]})" if meant.sure else "only the name is known"
-        lines.append(f"{meant.name}: {what}, {_messages(said.messages)}")
+        if meant.how == "number" and who.replace(" ", "") == number:
+            what = naming.HOW["number"]
+        elif not meant.sure and meant.person and meant.person.name != naming.bare(meant.name):
+            what = f"{who} ({naming.HOW[meant.how]}), of whom only names are known"
+        lines.append(f"{meant.name}: {what}, {_messages(said.messages)}"
+                     + (f" – {meant.doubt}" if meant.doubt else ""))
     return _listed("senders", lines)
 
 
@@ -246,11 +302,25 @@ def _done(taken: Taken, zone: ZoneInfo) -> list[str]:
              f"{taken.known:,} ({taken.seconds:.1f} s)."]
     if taken.filled:
         lines.append(f"  {_messages(taken.filled)} got the file that the record had not.")
-    for _, start, end in taken.gaps:
-        moments = [f"{datetime.fromtimestamp(at / 1000, zone):%d %B %Y %H:%M}"
-                   for at in (start, end)]
-        lines.append(f"  The gap from {moments[0]} to {moments[1]} is closed.")
+    lines += [f"  The gap {_stretch(start, end, zone)} is closed." for _, start, end in taken.gaps]
     return lines + ([f"  {taken.shown}"] if taken.shown else [])
+
+
+def _not_done(would: Would, zone: ZoneInfo) -> list[str]:
+    lines = [f"  It would add {_messages(would.added)}; the record has {would.known:,} already."]
+    lines += [f"  It would close the gap {_stretch(start, end, zone)}."
+              for start, end in would.gaps]
+    return [*lines, "  Nothing is written: this was --dry-run."]
+
+
+def _day(at: int, zone: ZoneInfo) -> str:
+    moment = datetime.fromtimestamp(at / 1000, zone)
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def _stretch(start: int, end: int, zone: ZoneInfo) -> str:
+    return " to ".join(f"{_day(at, zone)} {datetime.fromtimestamp(at / 1000, zone):%H:%M}"
+                       for at in (start, end))
 
 
 _KINDS = {"text": "texts", "notice": "WhatsApp's own lines", "media": "media left out",

@@ -20,7 +20,6 @@ NEW = "new"  # in place of a group's id
 ORDERS = {"dmy": "day, month, year", "mdy": "month, day, year", "ymd": "year, month, day"}
 
 _NUMBER = re.compile(r"[+\d\s().\-]+")
-_WITH_COUNTRY = re.compile(r"(?:\+|00)[1-9]\d{7,14}")  # E.164: at most 15 digits
 _MXID = re.compile(r"@[^:\s]+:[^\s]+")
 _LONGEST = 255  # characters of a Matrix id; no name of a person is longer
 
@@ -43,7 +42,7 @@ class Answers:
 @dataclass(frozen=True)
 class Person:
     """A sender of the file as the page shows them. `field`: the input's name; `known`: more is
-    known of them than the name."""
+    known of them than the name; `doubt`: a remark for people to look at."""
 
     field: str
     name: str
@@ -54,6 +53,7 @@ class Person:
     known: bool
     typed: str
     problem: str
+    doubt: str
 
 
 def kept(run: Run, zone: ZoneInfo) -> Answers:
@@ -134,7 +134,7 @@ def people(run: Run, answers: Answers) -> list[Person]:
     return [Person(
         person_field(place), one["name"], one["messages"], one["sample"],
         one["person"] or one["number"] or "somebody new", one["because"], one["sure"],
-        answers.people[place], answers.problems.get(person_field(place), ""))
+        answers.people[place], answers.problems.get(person_field(place), ""), one.get("doubt", ""))
         for place, one in enumerate(run.found.get("people", ()))]
 
 
@@ -144,8 +144,7 @@ async def _person_problem(db: Database, value: str) -> str:
     if value.startswith("@"):
         return "" if _MXID.fullmatch(value) else "A Matrix id looks like @name:server."
     if _NUMBER.fullmatch(value):
-        digits = re.sub(r"[\s().\-]", "", value)
-        return "" if _WITH_COUNTRY.fullmatch(digits) else (
+        return "" if imports.international(value) else (
             "Write the whole number with its country, such as +92 300 1234567.")
     folded = imports.fold_name(value)
     found = (await imports.called(db, {folded: value})).get(value, []) if folded else []

@@ -108,10 +108,12 @@ class Jobs:
                 raise
             await self._ask(run, error)
             return
+        would = await taking.would(self._db, found, chat, self._zone,
+                                   since=run.settings.get("since"))
         await self._db.write(imports.move(
             run.id, "asked", _now(), chat_id=chat.id if chat else None, only_from=("new",),
             found={**survey.as_json(found, self._zone), "title": title,
-                   "unlike": found.unlike()}, report={}))
+                   "unlike": found.unlike(), "would": would.as_json(self._zone)}, report={}))
 
     async def _ask(self, run: Run, error: ExportError) -> None:
         """The file could be read before, so what a person said does not hold: they are asked once

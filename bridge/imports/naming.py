@@ -8,6 +8,7 @@ Who is not found is a person of whom only the name is known, until one of these 
 """
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -236,6 +237,13 @@ def settle(chat_id: int, people: Iterable[Meant], seen: Mapping[str, tuple[int, 
                                was=gone.get(who.was or 0, who.was)) for name, who in kept.items()}
 
 
+def supposed(people: Iterable[Meant]) -> dict[str, Who]:
+    """Who each name would be, with nothing written: persons that are to be made have numbers below
+    zero."""
+    return {meant.name: Who(meant.person.id if meant.person else -1 - n, meant.sure,
+                            meant.was or meant.also) for n, meant in enumerate(people)}
+
+
 def _join(person_id: int, other: int, gone: dict[int, int]) -> Unit[int]:
     """Two persons are one: the first stays."""
     yield from imports.join(person_id, other)
@@ -267,13 +275,10 @@ def number_in(name: str) -> str:
 
 
 def _international(name: str, value: str) -> str:
-    digits = re.sub(r"\D", "", value)
-    if value.strip().startswith("+"):
+    if digits := imports.international(value):
         return digits
-    if digits.startswith("00"):
-        return digits[2:]
-    raise ToldError(name, f"“{name}” is said to be {value}: write the number with its country: "
-                          "+92 …")
+    raise ToldError(name, f"“{name}” is said to be {value}: write the whole number with its "
+                          "country, such as +92 300 1234567")
 
 
 def _full(name: str) -> bool:
@@ -306,19 +311,39 @@ def read_people(path: Path) -> dict[str, str]:
     return {name: (value or "").strip() for name, value in data.items()}
 
 
+_HEAD = """\
+# Whom the names in chat exports mean, each in quotes: a number with its country, a Matrix id, or a
+# name of the directory. What nobody knows stays empty. Then import once more: nothing comes in
+# twice. The names are those of one phone's address book: for another phone say --people FILE.
+"""
+
+
 def write_people(path: Path, people: Mapping[str, str], unknown: Mapping[str, str]) -> None:
-    """Write what is known and, with a remark each, the names that are not. Raises OSError."""
-    lines = ["# Whom the names in chat exports mean, each in quotes: a number with its country, a",
-             "# Matrix id, or a name of the directory. What nobody knows stays empty. Then import",
-             "# once more: nothing comes in twice."]
+    """Add to the file who was told and, with a remark each, the names that nobody knows. What
+    stands in it already stays, remarks of people too; only empty entries are filled. Raises
+    OSError and ExportError."""
+    lines = (path.read_text(encoding="utf-8") if path.exists() else _HEAD).splitlines()
+    before = read_people(path) if path.exists() else {}
     for name, value in {**dict.fromkeys(unknown, ""), **people}.items():
-        remark = f"  # {unknown[name]}" if not value and name in unknown else ""
-        lines.append(_entry(name, value) + remark)
+        if value and before.get(name) == "":
+            lines = [_filled(line, name, value) for line in lines]
+        elif name not in before:
+            remark = f"  # {unknown[name]}" if not value and name in unknown else ""
+            lines.append(_entry(name, value) + remark)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _filled(line: str, name: str, value: str) -> str:
+    """The line with the value, when it is the name's empty entry."""
+    try:
+        entry = yaml.safe_load(line)
+    except yaml.YAMLError:
+        return line
+    return _entry(name, value) if isinstance(entry, dict) and [*entry] == [name] else line
 
 
 def _entry(name: str, value: str) -> str:
     def quoted(text: str) -> str:
-        return yaml.safe_dump(text, allow_unicode=True, default_style='"', width=10**6).strip()
+        return json.dumps(text, ensure_ascii=False)  # is YAML, too
 
     return f"{quoted(name)}: {quoted(value) if value else ''}".rstrip()

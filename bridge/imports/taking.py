@@ -149,6 +149,39 @@ async def take(db: Database, store: MediaStore, found: Survey, chat: Chat, zone:
     return taken
 
 
+@dataclass(frozen=True)
+class Would:
+    """What an import would do. `gaps`: (start, end) of those that it would close, Unix ms."""
+
+    added: int
+    known: int
+    gaps: tuple[tuple[int, int], ...] = ()
+
+    def as_json(self, zone: tzinfo) -> dict[str, Any]:
+        """For the preview."""
+        def moment(at: int) -> str:
+            return datetime.fromtimestamp(at / 1000, zone).isoformat(timespec="minutes")
+
+        return {"added": self.added, "known": self.known, "gaps_closed": [
+            {"from": moment(start), "to": moment(end)} for start, end in self.gaps]}
+
+
+async def would(db: Database, found: Survey, chat: Chat | None, zone: tzinfo, *,
+                since: int | None = None) -> Would:
+    """What taking the file in would do, with nothing written; all is new in a group (None) that is
+    still to be made. Raises ExportError."""
+    if chat is None:
+        return Would(found.messages, 0)
+    liner = Liner(naming.supposed(found.people), 0, lambda name: None)
+    known, compared = 0, None
+    parts = survey.parts_of(Reader(found.export.text, zone, order=found.order), since)
+    while lines := await asyncio.to_thread(lambda: liner.lines(next(parts, Batch()))):
+        compared = await db.write(merging.compare(chat.id, lines, compared))
+        known += compared.known
+    gaps = await imports.gaps_within(db, chat.id, found.first, found.last)
+    return Would(found.messages - known, known, tuple(gaps))
+
+
 async def _merge_all(db: Database, found: Survey, chat: Chat, zone: tzinfo, liner: Liner,
                      files: Files, taken: Taken, since: int | None, progress: Progress | None
                      ) -> None:

@@ -74,7 +74,8 @@ def test_a_file_is_taken_in_once(office: Path, capsys) -> None:
 def test_a_dry_run_writes_nothing(office: Path, capsys) -> None:
     assert take(export(office), "--dry-run") == 0
     told = capsys.readouterr().out
-    assert "6 messages by 3 senders, 28 December 2025 to 28 December 2025" in told
+    assert "6 messages by 3 senders, of 28 December 2025" in told
+    assert "It would add 6 messages; the record has 0 already." in told
     assert "Nothing is written" in told and not (office / "people.yaml").exists()
     assert main(["search", "killi"]) == 1
 
@@ -103,11 +104,67 @@ def test_a_folder_is_taken_file_by_file(office: Path, capsys) -> None:
     (office / "out" / "notes.txt").write_text("buy tea\n")
     assert take("out", "--json") == 1
     captured = capsys.readouterr()
-    assert json.loads(captured.out)["imported"]["added"] == 6
+    taken, refused = map(json.loads, captured.out.splitlines())
+    assert taken["imported"]["added"] == 6
+    assert refused["file"] == "out/notes.txt" and "tells no group" in refused["refused"]
     assert "notes.txt" in captured.err and len(captured.err.splitlines()) == 1
+    (office / "out" / "._WhatsApp Chat.txt").write_bytes(b"\0\5\26\7")  # as macOS leaves them
+    assert take("out") == 1
+    assert capsys.readouterr().out.endswith("1 of 2 files: taken in; 1 refused\n")
+
+
+def test_a_file_that_names_another_group_is_not_taken(office: Path, capsys) -> None:
+    assert take(export(office), "--group", "Secondary Department") == 2
+    assert "its name says that it is of “Education Sibi”" in capsys.readouterr().err
+    assert take(export(office), "--group", " ") == 2
+    assert "--group is empty" in capsys.readouterr().err
+    assert take(export(office), "--dry-run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["would"]["known"] == 0, "nothing is written"
+
+
+def test_what_a_dry_run_says_comes_true(office: Path, capsys) -> None:
+    path = Path(export(office))
+    whole = path.read_text(encoding="utf-8")
+    path.write_text("".join(whole.splitlines(keepends=True)[:4]), encoding="utf-8")
+    assert take(str(path)) == 0
+    path.write_text(whole, encoding="utf-8")
+    capsys.readouterr()
+    for people in (None, '"Ali Khan": "+92 300 1111111"\n'):
+        if people:
+            (office / "people.yaml").write_text(people)
+        assert take(str(path), "--dry-run", "--json") == 0
+        would = json.loads(capsys.readouterr().out)["would"]
+        assert (would["added"], would["known"]) == (2, 4)
+    assert take(str(path), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["imported"]["added"] == 2
+
+
+def test_what_people_wrote_of_people_stays(office: Path, capsys) -> None:
+    written = '# of the phone of the RTSM\nGul:  # the clerk, see file 7\n"~ Sara": # who?\n'
+    (office / "people.yaml").write_text(written, encoding="utf-8")
+    assert take(export(office)) == 0
+    kept = (office / "people.yaml").read_text(encoding="utf-8")
+    assert kept == written + '"Ali Khan":  # Education Sibi: 2 messages\n'
+    assert "2 names that nobody is known for stand in people.yaml" in capsys.readouterr().err
+
+
+def test_people_that_cannot_be_noted_are_told(office: Path, capsys) -> None:
+    """The import is done all the same."""
+    assert take(export(office), "--people", "nowhere/people.yaml") == 0
+    captured = capsys.readouterr()
+    assert "nowhere/people.yaml cannot be written (No such file or directory)" in captured.err
+    assert "new in the record: 6" in captured.out
+
+
+@pytest.mark.parametrize("number", ["+0300 1234567", "+92 300 12345678901234567", "+92-3-0-0"])
+def test_a_number_that_is_none_is_refused(office: Path, capsys, number: str) -> None:
+    (office / "people.yaml").write_text(f'"Ali Khan": "{number}"\n')
+    assert take(export(office)) == 2
+    assert "write the whole number with its country" in capsys.readouterr().err
 
 
 def test_a_group_that_is_not_mirrored_gets_a_record(office: Path, capsys) -> None:
+    Path(export(office)).rename(office / "WhatsApp chat.txt")
     assert take(export(office), "--group", "Old School Project") == 2
     assert "--new" in capsys.readouterr().err
     assert take(export(office), "--group", "Old School Project", "--new") == 0

@@ -34,7 +34,8 @@ async def test_the_preview_tells_what_is_in_the_file_and_asks_who_is_who(
         page = await response.text()
         assert "Refresh" not in response.headers
     text = plain(page)
-    for words in ("Messages 12, by 4 senders", "28 Dec 2025, 07:01 to 28 Dec 2025, 09:04",
+    for words in ("Messages 12, by 4 senders", "New all: the record has none of them yet",
+                  "28 Dec 2025, 07:01 to 28 Dec 2025, 09:04",
                   "day, month, year because of the date 28/12/2025",
                   "9 texts, 3 files left out", "an Android phone",
                   "Who is that? 3 of 4", "Known 1 of 4", "Import 12 messages",
@@ -288,3 +289,23 @@ async def test_a_run_of_the_command_line_is_shown(site: Pages, officer: ClientSe
     assert "no reason was kept" in await text(state="refused")
     assert "0 messages are new" in await text(state="done", report={"added": 0, "known": 3})
     assert "daftar import" in await text_of(officer, "/imports")
+    broken = await text(state="refused", report={"refused": "broken off", "taken_up_by": 3})
+    assert "broken off" in broken and "Import 3 went on with it" in broken
+    assert "cannot be taken in" not in broken and "broken off" in await text_of(officer, "/imports")
+
+
+async def test_a_file_that_is_known_or_names_another_group_is_told(
+        site: Pages, officer: ClientSession) -> None:
+    for _ in range(2):
+        await send(officer)
+        run = await step(site)
+        text = await text_of(officer, f"/imports/{run.id}")
+        await answer(officer, run)
+        await step(site)
+    assert "New 0 ; the record has 12 of them already" in text
+    await send(officer, name="WhatsApp Chat with Sports Kech.txt")
+    run = await step(site)
+    await answer(officer, run, "look", group=str(site.made["schools"]))
+    await step(site)
+    assert "The file's own name says Sports Kech , and it goes into" in await text_of(
+        officer, f"/imports/{run.id}")

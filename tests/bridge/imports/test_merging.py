@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from archive import directory, gaps, merging, messages, search
 from archive.db import Database, open_database
 from archive.model import NewRecord, Sender
-from tests.bridge.imports.phone import ACTOR, JID, Said, at, exported, group, held, look, take
+from bridge.imports import taking
+from tests.bridge.imports.phone import ACTOR, JID, ZONE, Said, at, exported, group, held, look, take
 
 ALI, SARA, ZAID = "Ali Khan", "Sara Baloch", "+92 300 7000003"
 TEXTS = ("ok", "Noted sir", "سکول بند ہے", "School 07086 is closed today, pl look into it",
@@ -107,7 +108,10 @@ def test_an_export_adds_what_the_mirror_missed_and_no_more(said: list[Said],
                 for n, one in enumerate(said):
                     if heard[n]:
                         await live(db, n, one)
-                taken = await take(db, Path(folder) / "a.txt", exported(said))
+                found = await look(db, Path(folder) / "a.txt", exported(said))
+                would = await taking.would(db, found, await group(db), ZONE)
+                taken = await take(db, Path(folder) / "a.txt")
+                assert (would.added, would.known) == (taken.added, taken.known)
                 assert (taken.known, taken.added) == (sum(heard), len(said) - sum(heard))
                 again = await take(db, Path(folder) / "a.txt")
                 assert again.added == 0

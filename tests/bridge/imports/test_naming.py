@@ -174,3 +174,6 @@ def test_people_files_are_written_and_read(tmp_path: Path) -> None:
     assert naming.read_people(path) == {
         "~ Zarina": "+92 300 1", 'a "quoted": name': "", "سیکرٹری تعلیم": ""}
     assert "# Sibi: 3 messages" in path.read_text(encoding="utf-8")
+    naming.write_people(path, {"سیکرٹری تعلیم": "+92 300 2", "\U0001f600": ""}, {})
+    assert naming.read_people(path)["سیکرٹری تعلیم"] == "+92 300 2"
+    assert '"\U0001f600":\n' in path.read_text(encoding="utf-8")
