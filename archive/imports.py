@@ -141,13 +141,13 @@ def international(value: str) -> str:
 
 @dataclass(frozen=True)
 class Known:
-    """A person whom a name may mean; `named`: nothing is known of them but names; `told`: a person
-    said that it means them."""
+    """A person whom a name may mean; `named`: nothing is known of them but names; `how`: a key of
+    bridge.imports.naming.HOW, when it was found to mean them before."""
 
     id: int
     name: str
     named: bool
-    told: bool = False
+    how: str = ""
 
 
 _KNOWN = """SELECT p.id, p.name, NOT EXISTS (
@@ -163,7 +163,7 @@ async def remembered(db: Database, chat_id: int) -> dict[str, Known]:
     rows = await db.read(
         "SELECT n.name AS said, n.how, k.* FROM import_name n JOIN (" + _KNOWN + ") k"
         " ON k.id = n.person_id WHERE n.chat_id = ?", chat_id)
-    return {row["said"]: replace(_known(row), told=row["how"] == "told") for row in rows}
+    return {row["said"]: replace(_known(row), how=row["how"]) for row in rows}
 
 
 def hold(chat_id: int) -> Unit[None]:

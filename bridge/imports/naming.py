@@ -141,11 +141,11 @@ def _with_others(meant: Meant, known: Known | None, voted: Known | None) -> Mean
         return meant
     others = list({one.id: one for one in (voted, known) if one is not None and (
         meant.person is None or one.id != meant.person.id)}.values())
-    also = next((one.id for one in others if one.named and not one.told), None)
+    also = next((one.id for one in others if one.named and one.how != "told"), None)
     rest = next((one for one in others if one.id != also), None)
     if rest is None:
         return replace(meant, also=also)
-    moves = meant.how == "told" and rest.told
+    moves = meant.how == "told" and rest.how in ("told", "directory")
     doubt = "" if moves else (f"says the same at the same time as {rest.name}: are they one person "
                               "with two numbers?")
     return replace(meant, also=also, was=rest.id, moves=moves, doubt=doubt)
@@ -334,12 +334,15 @@ def write_people(path: Path, people: Mapping[str, str], unknown: Mapping[str, st
 
 
 def _filled(line: str, name: str, value: str) -> str:
-    """The line with the value, when it is the name's empty entry."""
+    """The line with the value, when it is the name's empty entry, and its remark."""
     try:
         entry = yaml.safe_load(line)
     except yaml.YAMLError:
         return line
-    return _entry(name, value) if isinstance(entry, dict) and [*entry] == [name] else line
+    if not isinstance(entry, dict) or [*entry] != [name]:
+        return line
+    remark = re.search(r":\s*(#.*)$", line)
+    return _entry(name, value) + (f"  {remark[1]}" if remark else "")
 
 
 def _entry(name: str, value: str) -> str:

@@ -140,6 +140,16 @@ async def test_told_to_be_somebody_known_by_name_only(database: Database, tmp_pa
     assert len(await held(database)) == 8
 
 
+async def test_whom_the_directory_told_wrongly(database: Database, tmp_path: Path) -> None:
+    """The only one of that name was not meant."""
+    await database.write(directory.ensure(Sender(pn="923007000001", push_name=ALI), 1))
+    text = exported([Said(1, ALI, "a"), Said(2, ALI, "b")])
+    await take(database, tmp_path / "a.txt", text)
+    assert await by_number(database) == {"923007000001": 2}
+    await take(database, tmp_path / "a.txt", text, told={ALI: "+92 300 1111111"})
+    assert await by_number(database) == {"923001111111": 2}
+
+
 async def test_one_who_has_two_numbers(database: Database, tmp_path: Path) -> None:
     """Two phones know two numbers of one person: each message stays one, and it is told."""
     await take(database, tmp_path / "a.txt", exported(TALK), told={ALI: "+92 300 1111111"})
@@ -176,4 +186,5 @@ def test_people_files_are_written_and_read(tmp_path: Path) -> None:
     assert "# Sibi: 3 messages" in path.read_text(encoding="utf-8")
     naming.write_people(path, {"سیکرٹری تعلیم": "+92 300 2", "\U0001f600": ""}, {})
     assert naming.read_people(path)["سیکرٹری تعلیم"] == "+92 300 2"
+    assert '"سیکرٹری تعلیم": "+92 300 2"  # Sibi: 3 messages\n' in path.read_text(encoding="utf-8")
     assert '"\U0001f600":\n' in path.read_text(encoding="utf-8")
