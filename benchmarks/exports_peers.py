@@ -2,7 +2,7 @@
 benchmarks/exports.py. None of them is a dependency: whoever compares installs them into one folder.
 
     python -m venv FOLDER/whatstk && FOLDER/whatstk/bin/pip install whatstk
-    (the same for chat-miner and chatpack)
+    (the same for chat-miner, chatpack and wakit)
     npm install --prefix FOLDER/whatsapp-chat-parser whatsapp-chat-parser
 
 A peer's time is the CPU time from the file's path to its list or table of messages. Right is a
@@ -62,6 +62,14 @@ PEERS = {
         load="from chatpack import WhatsAppParser",
         parse="found = WhatsAppParser().parse(sys.argv[1])",
         rows="((m.timestamp, m.sender, m.content) for m in found)"),
+    # Not meant to be called from outside: it makes rows for a phone's database. What its import
+    # does with each message up to its time.
+    "wakit": _PYTHON.format(
+        load="from datetime import datetime, timezone\nfrom wakit import export_import as w",
+        parse="said, _ = w.parse_lines(sys.argv[1])\norder = w.detect_date_order(said, 'auto')\n"
+              "found = [(w.to_ms(m, order, timezone.utc), m['sender'], m['body']) for m in said]",
+        rows="((datetime.fromtimestamp(at / 1000, timezone.utc), who, text)"
+             " for at, who, text in found)"),
     "whatsapp-chat-parser": _NODE}
 
 

@@ -129,9 +129,12 @@ async def _one(db: Database, config: Config, args: argparse.Namespace, path: Pat
     people_file = Path(args.people)
     people = naming.read_people(people_file) if people_file.exists() else {}
     with _bar("looking", args.json) as progress:
-        found = await survey.survey(
-            db, path, zone, chat_id=chat.id if chat else None, order=args.date_order, since=since,
-            told=people, progress=progress)
+        try:
+            found = await survey.survey(
+                db, path, zone, chat_id=chat.id if chat else None, order=args.date_order,
+                since=since, told=people, progress=progress)
+        except naming.ToldError as error:
+            raise ExportError(f"{people_file}: {error}") from None
     if problem := found.unlike():
         raise ExportError(problem)
     one = _Import(path, chat, name, found, people)
@@ -177,7 +180,9 @@ async def _chosen(db: Database, args: argparse.Namespace, named: Chat | None, ti
         try:
             chat = await find_group(db, args.group)
         except UserError as error:
-            raise UserError(f"{error}. --new gives a group that is not mirrored a record") from None
+            hint = "" if "more than one" in str(error) else (
+                ". --new gives a group that is not mirrored a record")
+            raise UserError(f"{error}{hint}") from None
         return chat, chat.name or chat.jid
     same = groups.of_title(await directory.chats(db), args.group)
     if same is not None:

@@ -71,7 +71,8 @@ class Survey:
         limit = CUT_WITH if self.export.media else CUT_WITHOUT
         if self.begins or abs(self.messages - limit) > limit * _NEAR_CUT:
             return ""
-        day = f"{datetime.fromtimestamp(self.first / 1000, zone):%d %B %Y}"
+        first = datetime.fromtimestamp(self.first / 1000, zone)
+        day = f"{first.day} {first:%B %Y}"
         further = ("Export once more without media to reach further back, or from another phone."
                    if self.export.media else "An export from another phone may reach further back.")
         return (f"the file has {self.messages:,} messages, and WhatsApp cuts an export "
