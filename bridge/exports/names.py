@@ -19,6 +19,10 @@ _ODD = re.compile(
     r"settings|group)\b|غي|أضاف|أنشأ|مشف|مجتمع|نے |کیا|گروپ|رمز", re.I)
 
 
+class LineCrossed(Exception):
+    """What was taken for a sender goes on in the next line: it is none."""
+
+
 class Names:
     """Senders. `known`: as they stand, in UTF-8 → without marks; "" for what must be looked at: no
     sender at all, words of a system line, a name that goes on behind its colon."""
@@ -28,8 +32,14 @@ class Names:
         self.with_colon = [f"{name}: {rest}" for name, rests in colons.items() for rest in rests]
         self.known: stamps.Known[str] = stamps.Known(self._plain)
 
+    def of(self, raws: Iterable[bytes | None]) -> list[str]:
+        """Senders as `known` has them. Raises LineCrossed."""
+        return list(map(self.known.__getitem__, raws))
+
     def _plain(self, raw: bytes | None) -> str:
         text = (raw or b"").decode()
+        if "\n" in text:
+            raise LineCrossed
         name = "" if self.odd(text) or len(text) > stamps.NAME else clean_name(text)
         return "" if name in self._colons else name
 

@@ -18,7 +18,7 @@ from bridge.exports import pieces, stamps, wording
 from bridge.exports.batch import Batch, Findings, Message
 from bridge.exports.bodies import SHORT, Bodies, Told
 from bridge.exports.fitted import Columns, Fitted, form_of
-from bridge.exports.names import CLEAN, Names, clean_name, colons
+from bridge.exports.names import CLEAN, LineCrossed, Names, clean_name, colons
 from bridge.exports.pieces import ExportError, Open
 from bridge.exports.stamps import DAY_MS, NEVER, NO_TIME, Ordered
 
@@ -40,12 +40,14 @@ _FUTURE = "it lies in the future: the clock of a phone, or of this machine, is w
 
 
 class Block(NamedTuple):
-    """A piece of the text taken apart. `before`: what stands before the first beginning; `newest`:
-    the newest of the times; `falls`: they lead back by more than a day somewhere."""
+    """A piece of the text taken apart. `before`: what stands before the first beginning; `names`:
+    the senders as Names has them; `newest`: the newest of the times; `falls`: they lead back by
+    more than a day somewhere."""
 
     text: bytes
     before: bytes
     columns: Columns
+    names: list[str]
     newest: int
     falls: bool
 
@@ -108,10 +110,10 @@ class Reader:
         last = ""
         self._newest, self.findings.lines, self.findings.messages = 0, 0, 0
         for block, after in self._blocks():
-            columns, look, lines = self._columns(block, after)
+            settled, look, lines = self._settled(block, after)
             if block.newest > self._future:
-                self._tell_future(columns)
-            found = self._messages(columns, look)
+                self._tell_future(settled.columns)
+            found = self._messages(settled, look)
             self.findings.lines += lines
             self.findings.messages += len(found)
             last = found.texts[-1] if found.texts else last
@@ -171,15 +173,23 @@ class Reader:
 
     def _split(self, text: bytes) -> Block:
         try:
-            before, columns = self._fitted.split(text, self._clock)
+            before, columns, names = self._taken_apart(text)
         except UnicodeDecodeError as error:
             bad = text.index(error.object) + error.start  # a body has it, or a date
             line = self.findings.lines + text.count(b"\n", 0, bad + 1)
             raise pieces.no_utf8(line) from None
         times = columns.times
         ordered = sorted(times)
-        return Block(text, before, columns, ordered[-1] if times else 0,
+        return Block(text, before, columns, names, ordered[-1] if times else 0,
                      times != ordered and _falls(times))
+
+    def _taken_apart(self, text: bytes) -> tuple[bytes, Columns, list[str]]:
+        try:
+            before, columns = self._fitted.split(text, self._clock)
+            return before, columns, self._names.of(columns.senders)
+        except LineCrossed:
+            before, columns = self._fitted.split(text, self._clock, strict=True)
+            return before, columns, self._names.of(columns.senders)
 
     def _near(self, text: bytes, begin: int, end: int) -> tuple[int, int]:
         """The last beginning in a part of a text, and its time; 0 when there is none."""
@@ -205,9 +215,9 @@ class Reader:
 
     # Which beginnings are real
 
-    def _columns(self, block: Block, after: memoryview) -> tuple[Columns, list[int], int]:
-        """The block's messages as they are; places of those that may be more than a text; the
-        number of lines."""
+    def _settled(self, block: Block, after: memoryview) -> tuple[Block, list[int], int]:
+        """The block with its messages as they are; places of those that may be more than a text;
+        the number of lines."""
         times, _, bodies = block.columns
         look = self._bodies.places(bodies)
         tall = [bodies[place] for place in look if "\n" in bodies[place]]
@@ -215,9 +225,10 @@ class Reader:
         if block.before or not times or times[0] < self._newest - DAY_MS or block.falls or (
                 tall and self._header.search("\0".join(tall))):
             columns = self._sorted_out(block, after)
-            return columns, self._bodies.places(columns.bodies), block.text.count(b"\n")
+            found = block._replace(columns=columns, names=self._names.of(columns.senders))
+            return found, self._bodies.places(columns.bodies), block.text.count(b"\n")
         self._newest = max(self._newest, block.newest)
-        return block.columns, look, len(times) + sum([text.count("\n") for text in tall])
+        return block, look, len(times) + sum([text.count("\n") for text in tall])
 
     def _sorted_out(self, block: Block, after: memoryview) -> Columns:
         """The same for a block in which something looks like a beginning and may be none: what is
@@ -303,10 +314,10 @@ class Reader:
 
     # Messages
 
-    def _messages(self, columns: Columns, look: list[int]) -> Batch:
+    def _messages(self, block: Block, look: list[int]) -> Batch:
         """A block's messages, of which those in some places are more than a text, may be."""
-        times, raws, bodies = columns
-        senders, texts = list(map(self._names.known.__getitem__, raws)), list(bodies)
+        columns, senders = block.columns, block.names
+        times, texts = columns.times, list(columns.bodies)
         number, short, of = len(times), self._bodies.short, self._bodies.of
         kinds, details, edited = ["text"] * number, [""] * number, [False] * number
         if "" in senders:

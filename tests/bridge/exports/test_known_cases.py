@@ -76,6 +76,16 @@ def test_an_empty_message_is_one(tmp_path: Path) -> None:
     assert (empty.sender, empty.text, empty.kind) == ("Gul", "", "text") and after.text == "x"
 
 
+def test_a_line_without_a_sender_does_not_borrow_the_next_lines(tmp_path: Path) -> None:
+    """The subject of a group may have several lines, with a colon in one of them."""
+    found = read(tmp_path, "13/06/2018, 00:44 - A: x\n"
+                           '13/06/2018, 00:45 - Gul created group "DEOs\nnote: daily"\n'
+                           "13/06/2018, 00:46 - Gul left\n13/06/2018, 00:46 - Gul: see: this\n")
+    assert [(m.kind, m.sender, m.text) for m in found] == [
+        ("text", "A", "x"), ("notice", "", 'Gul created group "DEOs\nnote: daily"'),
+        ("notice", "", "Gul left"), ("text", "Gul", "see: this")]
+
+
 def test_a_name_that_cannot_be_seen_is_one(tmp_path: Path) -> None:
     [message] = read(tmp_path, "[13/06/2018, 18:42:01] \u202c: x\n")
     assert (message.sender, message.text, message.kind) == ("\u202c", "x", "text")
