@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from operator import add
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from bridge.exports.wording import Wording, bare
 SEEN = 100  # beginnings from which the pattern is made
 _MOST = stamps.NAME * 4  # a sign has four bytes at most
 _SECONDS = re.compile(r"([:.])\d\d")
+_ZERO = re.compile(r"\A0\d|[./-]0\d[./-]")  # of day, month or hour: 06/3/26, 3/06/26, 09:14
 _NONE = r"\n(?!\n)(?=\n)()()", False  # finds nothing: then HEADERS find all
 
 
@@ -41,8 +42,9 @@ class Fitted:
     def __init__(self, form: str, matches: Iterable[re.Match[str]], words: Wording,
                  names: Iterable[str] = ()) -> None:
         named = "".join(f"{_literal(name)}|" for name in names)
-        shapes = Counter(filter(None, (
-            _shape(form, match, words) for match in islice(matches, SEEN))))
+        seen = list(islice(matches, SEEN))
+        padded = [any(_ZERO.search(match[group]) for match in seen) for group in (1, 2)]
+        shapes = Counter(filter(None, (_shape(form, match, words, padded) for match in seen)))
         shape, self._seconds = max(shapes, key=lambda each: shapes[each], default=_NONE)
         # Groups: date, time, with seconds the rest of the time, sender. It is quicker to look for
         # the next colon, wherever that is, than for one in the same line.
@@ -89,9 +91,11 @@ def form_of(head: str) -> str:
     return best
 
 
-def _shape(form: str, match: re.Match[str], words: Wording) -> tuple[str, bool] | None:
+def _shape(form: str, match: re.Match[str], words: Wording, padded: Sequence[bool]
+           ) -> tuple[str, bool] | None:
     """A pattern of bytes (as Latin-1) for beginnings such as one, and whether they tell seconds;
-    None when it has something that no phone writes for itself."""
+    None when it has something that no phone writes for itself. `padded`: the file's dates, and its
+    times, are filled up with zeros, so that all have one width."""
     text, begin = match.string, match.start() + 1
     name = match.end() if match[4] is None else match.start(4)
     seconds = _SECONDS.match(match[3])
@@ -110,11 +114,18 @@ def _shape(form: str, match: re.Match[str], words: Wording) -> tuple[str, bool] 
     halves = _halves(half, words)
     if digits == "[0-9]" and match[1].isascii() and " " not in match[1]:
         # Looser and quicker: what is no date or time is told by the clock.
-        date = f"[0-9{_literal(''.join(sorted(set(re.sub('[0-9]', '', match[1])))))}]{{6,10}}+"
-        clock = clock if seconds else f"[0-9{_literal(match[2][-3])}]{{4,5}}+"
+        signs = "".join(sorted(set(re.sub("[0-9]", "", match[1]))))
+        date = _loose(match[1], f"[0-9{_literal(signs)}]{{6,10}}+", padded[0])
+        clock = clock if seconds else _loose(
+            match[2], f"[0-9{_literal(match[2][-3])}]{{4,5}}+", padded[1])
     times = f"({clock})({rest}{halves})" if seconds else f"({clock}{halves})"
     end = _literal(text[match.end(3):name])
     return rf"\n{lead}({date}){between}{times}{end}", bool(seconds)
+
+
+def _loose(part: str, pattern: str, padded: bool) -> str:
+    """Any signs, where all such parts of a file have one width; else the pattern."""
+    return "." * len(part) if padded else pattern
 
 
 def _digits(sign: str) -> str:

@@ -280,3 +280,11 @@ def test_dates_in_the_future_are_told() -> None:
     list(read.messages())
     assert read.findings.undecided == [
         (2, "it lies in the future: the clock of a phone, or of this machine, is wrong")]
+
+
+def test_lines_of_texts_with_the_shape_of_a_beginning() -> None:
+    """A file whose dates and times are filled up with zeros is looked through for their width."""
+    said = "see\nour report, after - Ali: noon\n1234567890, 12345 - five: six"
+    text = days("13/03/2026", "14/03/2026") + f"14/03/2026, 9:16 am - Ali: {said}\n"
+    text = text.replace("9:", "09:")
+    assert [m.text for m in reader(text).messages()] == ["Hello", "Hello", said]
