@@ -244,12 +244,14 @@ def remember(chat_id: int, name: str, person_id: int, how: str) -> Unit[None]:
 # Gaps
 
 
+_WITHIN = """SELECT g.record_id, g.started_at, g.ended_at FROM gap g JOIN record r
+    ON r.id = g.record_id WHERE g.closed_by IS NULL AND r.chat_id = ?
+    AND g.started_at >= ? AND g.ended_at <= ? ORDER BY g.record_id"""
+
+
 def close_gaps(chat_id: int, first: int, last: int, by: str) -> Unit[list[tuple[int, int, int]]]:
     """Gaps of a group that lie between two times are filled; (record id, start, end) of each."""
-    rows = yield (
-        "SELECT g.record_id, g.started_at, g.ended_at FROM gap g JOIN record r"
-        " ON r.id = g.record_id WHERE g.closed_by IS NULL AND r.chat_id = ?"
-        " AND g.started_at >= ? AND g.ended_at <= ? ORDER BY g.record_id", (chat_id, first, last))
+    rows = yield _WITHIN, (chat_id, first, last)
     for row in rows:
         yield from gaps.close(row["record_id"], by)
     return [(row["record_id"], row["started_at"], row["ended_at"]) for row in rows]
@@ -257,10 +259,7 @@ def close_gaps(chat_id: int, first: int, last: int, by: str) -> Unit[list[tuple[
 
 async def gaps_within(db: Database, chat_id: int, first: int, last: int) -> list[tuple[int, int]]:
     """(start, end) of the gaps that an export from `first` to `last` closes (Unix ms)."""
-    rows = await db.read(
-        "SELECT g.started_at, g.ended_at FROM gap g JOIN record r ON r.id = g.record_id"
-        " WHERE g.closed_by IS NULL AND r.chat_id = ? AND g.started_at >= ? AND g.ended_at <= ?"
-        " ORDER BY g.record_id", chat_id, first, last)
+    rows = await db.read(_WITHIN, chat_id, first, last)
     return [(row["started_at"], row["ended_at"]) for row in rows]
 
 

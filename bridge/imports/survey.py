@@ -212,18 +212,21 @@ async def _compare(db: Database, chat_id: int, batch: Batch, found: Survey,
 def as_json(found: Survey, zone: tzinfo) -> dict[str, Any]:
     """A survey for people and programs: what `daftar import --dry-run --json` prints, and what the
     page shows."""
-    def day(at: int) -> str:
-        return datetime.fromtimestamp(at / 1000, zone).isoformat(timespec="minutes")
-
     return {
         "title": found.export.title(), "platform": found.platform, "order": found.order,
         "order_because": found.why, "order_certain": found.certain,
         "messages": found.messages, "lines": found.lines,
-        "first": day(found.first), "last": day(found.last), "kinds": dict(found.kinds),
+        "first": minute(found.first, zone), "last": minute(found.last, zone),
+        "kinds": dict(found.kinds),
         "files": {"named": found.named_files, "missing": found.missing_files},
         "people": [{**meant.as_json(), "messages": found.senders[meant.name].messages,
-                    "first": day(found.senders[meant.name].first),
-                    "last": day(found.senders[meant.name].last),
+                    "first": minute(found.senders[meant.name].first, zone),
+                    "last": minute(found.senders[meant.name].last, zone),
                     "sample": found.senders[meant.name].sample} for meant in found.people],
         "undecided": [{"line": line, "why": why} for line, why in found.undecided],
         "cut": found.cut(zone), "compared": found.compared, "alike": found.alike}
+
+
+def minute(at: int, zone: tzinfo) -> str:
+    """A time (Unix ms) as programs read it, to the minute."""
+    return datetime.fromtimestamp(at / 1000, zone).isoformat(timespec="minutes")

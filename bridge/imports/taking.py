@@ -9,7 +9,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import Any
 
 from archive import imports, media, merging
@@ -24,7 +24,7 @@ from bridge.exports.opening import Export
 from bridge.exports.reader import ExportError, Reader
 from bridge.imports import naming, past, survey
 from bridge.imports.lines import Kept, Liner, mime_of
-from bridge.imports.survey import Progress, Survey
+from bridge.imports.survey import Progress, Survey, minute
 
 
 @dataclass
@@ -46,15 +46,12 @@ class Taken:
 
     def as_json(self, zone: tzinfo) -> dict[str, Any]:
         """For the report: of `daftar import --json`, and of the page."""
-        def moment(at: int) -> str:
-            return datetime.fromtimestamp(at / 1000, zone).isoformat(timespec="minutes")
-
         return {"run": self.run_id, "messages": self.messages, "added": self.added,
                 "known": self.known, "files_filled": self.filled,
                 "files_missing": self.files_missing, "added_kinds": dict(self.kinds),
-                "added_first": moment(self.first) if self.added else None,
-                "added_last": moment(self.last) if self.added else None,
-                "gaps_closed": [{"from": moment(start), "to": moment(end)}
+                "added_first": minute(self.first, zone) if self.added else None,
+                "added_last": minute(self.last, zone) if self.added else None,
+                "gaps_closed": [{"from": minute(start, zone), "to": minute(end, zone)}
                                 for _, start, end in self.gaps],
                 "to_matrix": self.shown,
                 "seconds": round(self.seconds, 2)}
@@ -159,11 +156,8 @@ class Would:
 
     def as_json(self, zone: tzinfo) -> dict[str, Any]:
         """For the preview."""
-        def moment(at: int) -> str:
-            return datetime.fromtimestamp(at / 1000, zone).isoformat(timespec="minutes")
-
         return {"added": self.added, "known": self.known, "gaps_closed": [
-            {"from": moment(start), "to": moment(end)} for start, end in self.gaps]}
+            {"from": minute(start, zone), "to": minute(end, zone)} for start, end in self.gaps]}
 
 
 async def would(db: Database, found: Survey, chat: Chat | None, zone: tzinfo, *,
