@@ -2,7 +2,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
+import pty
+import select
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -216,3 +222,31 @@ def test_status_tells_of_one_that_was_broken_off(office: Path, capsys,
     assert take(export(office)) == 0
     main(["status"])
     assert "Import 1" not in capsys.readouterr().out.partition("Waiting")[2]
+
+
+def test_groups_whose_names_have_no_letters_are_several(office: Path, capsys) -> None:
+    Path(export(office)).rename(office / "chat.txt")
+    for name in ("😀", "🌹", "😀"):
+        assert take("chat.txt", "--group", name, "--new", "--json") == 0
+    added = [json.loads(line)["imported"]["added"]
+             for line in capsys.readouterr().out.splitlines()]
+    assert added == [6, 6, 0]
+
+
+def test_ctrl_c_ends_a_question(office: Path) -> None:
+    """On a terminal, where the names that nobody is known for are asked."""
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execv(sys.executable, [sys.executable, "-m", "cli.main", "import", export(office)])
+    said, pressed = b"", False
+    with contextlib.suppress(OSError):  # Linux's way to say that the other side is closed
+        while select.select([terminal], [], [], 60)[0] and (more := os.read(terminal, 4096)):
+            said += more
+            if not pressed and b"Ali Khan (2 messages" in said:
+                os.write(terminal, b"\x03")
+                pressed = True
+    if not pressed:
+        os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert b"broken off; the same command goes on" in said and b"Traceback" not in said
