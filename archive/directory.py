@@ -128,6 +128,11 @@ def merge(kept: int, other: int) -> Unit[None]:
     )
     yield "DELETE FROM receipt WHERE person_id = ?", (other,)
     yield "UPDATE import_name SET person_id = ? WHERE person_id = ?", (kept, other)
+    yield (
+        "INSERT INTO import_name_was (chat_id, name, person_id, moves) SELECT chat_id, name,"
+        " CAST(? AS BIGINT), moves FROM import_name_was WHERE person_id = ? ON CONFLICT DO NOTHING",
+        (kept, other))
+    yield "DELETE FROM import_name_was WHERE person_id = ?", (other,)
     yield from postings.move(kept, other)
     yield "DELETE FROM person_name WHERE person_id = ?", (other,)
     yield "DELETE FROM person WHERE id = ?", (other,)

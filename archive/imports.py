@@ -142,12 +142,14 @@ def international(value: str) -> str:
 @dataclass(frozen=True)
 class Known:
     """A person whom a name may mean; `named`: nothing is known of them but names; `how`: a key of
-    bridge.imports.naming.HOW, when it was found to mean them before."""
+    bridge.imports.naming.HOW, when it was found to mean them before; `was`: (person, moves) of
+    those under whom the name's messages may still stand."""
 
     id: int
     name: str
     named: bool
     how: str = ""
+    was: tuple[tuple[int, bool], ...] = ()
 
 
 _KNOWN = """SELECT p.id, p.name, NOT EXISTS (
@@ -163,7 +165,13 @@ async def remembered(db: Database, chat_id: int) -> dict[str, Known]:
     rows = await db.read(
         "SELECT n.name AS said, n.how, k.* FROM import_name n JOIN (" + _KNOWN + ") k"
         " ON k.id = n.person_id WHERE n.chat_id = ?", chat_id)
-    return {row["said"]: replace(_known(row), how=row["how"]) for row in rows}
+    before = await db.read(
+        "SELECT name, person_id, moves FROM import_name_was WHERE chat_id = ?", chat_id)
+    was: dict[str, list[tuple[int, bool]]] = {}
+    for row in before:
+        was.setdefault(row["name"], []).append((row["person_id"], bool(row["moves"])))
+    return {row["said"]: replace(_known(row), how=row["how"], was=tuple(was.get(row["said"], ())))
+            for row in rows}
 
 
 def hold(chat_id: int) -> Unit[None]:
@@ -231,14 +239,22 @@ def join(person_id: int, other: int) -> Unit[None]:
     yield from names.choose(person_id)
 
 
-def remember(chat_id: int, name: str, person_id: int, how: str) -> Unit[None]:
+def remember(chat_id: int, name: str, person_id: int, how: str,
+             was: Mapping[int, bool] | None = None) -> Unit[None]:
     """From now on the name means that person, in that group's exports. `how` it was found: what is
-    only "remembered" stays as it was found first."""
+    only "remembered" stays as it was found first. `was`: as in Known."""
     yield (
         "INSERT INTO import_name (chat_id, name, person_id, how) VALUES (?, ?, ?, ?) "
         "ON CONFLICT (chat_id, name) DO UPDATE SET person_id = excluded.person_id, how = CASE WHEN"
         " excluded.how = 'remembered' THEN import_name.how ELSE excluded.how END",
         (chat_id, name, person_id, how))
+    for other, moves in (was or {}).items():
+        yield (
+            "INSERT INTO import_name_was (chat_id, name, person_id, moves) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (chat_id, name, person_id) DO UPDATE SET moves = excluded.moves",
+            (chat_id, name, other, int(moves)))
+    yield ("DELETE FROM import_name_was WHERE chat_id = ? AND name = ? AND person_id = ?",
+           (chat_id, name, person_id))
 
 
 # Gaps

@@ -33,8 +33,8 @@ _MENTION = re.compile("@(?:\u2068[^\u2069\n]*\u2069|\\+?\\d[\\d ]{5,18}\\d)")
 class Line(NamedTuple):
     """A message of an export, ready to be written. `source_id`: of `identity`; `at`: Unix ms, the
     minute or better; `sure`: its sender has a number, and is no bare name of an address book;
-    `same`: its words as `words_of` compares them; `was`: somebody else under whom it may stand in
-    the record, and `moves`: wrongly so."""
+    `same`: its words as `words_of` compares them; `was`: others under whom it may stand in the
+    record, and `moves`: those of them under whom it stands wrongly."""
 
     source_id: str
     at: int
@@ -47,8 +47,8 @@ class Line(NamedTuple):
     media_name: str | None
     media_mime: str | None
     detail: str
-    was: int | None = None
-    moves: bool = False
+    was: tuple[int, ...] = ()
+    moves: tuple[int, ...] = ()
 
 
 class Held(NamedTuple):
@@ -132,8 +132,7 @@ def _whole_held(held: Held) -> Iterable[object]:
 
 
 def _as_another(line: Line) -> Iterable[object]:
-    if line.was is not None:
-        yield line.at // MINUTE_MS, line.was, _line_class(line), line.same
+    return [(line.at // MINUTE_MS, other, _line_class(line), line.same) for other in line.was]
 
 
 def _who(line: Line) -> Iterable[object]:

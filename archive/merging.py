@@ -201,10 +201,11 @@ def _fill(lines: Sequence[Line], found: dict[int, int]) -> Unit[int]:
             changed = yield (
                 "UPDATE record SET media = ?, media_mime = coalesce(media_mime, ?) "
                 "WHERE id = ? AND media IS NULL AND kind <> 'text' "
-                "RETURNING id, kind, text, media_name",
+                "RETURNING id, origin, kind, text, media_name",
                 (lines[n].media, lines[n].media_mime, record_id))
             filled += len(changed)
-            if changed and changed[0]["kind"] == "unsupported":  # an export had left it out
+            # What an export had left out; of what was heard live the kind stays as it was heard.
+            if changed and changed[0]["kind"] == "unsupported" and changed[0]["origin"] == "import":
                 yield from _become(changed[0], lines[n].kind, lines[n].media_name,
                                    lines[n].media_mime, lines[n].detail)
     return filled
@@ -216,8 +217,9 @@ def _move(lines: Sequence[Line], found: dict[int, int]) -> Unit[None]:
         line = lines[n]
         if line.moves:
             moved = yield (
-                "UPDATE record SET sender_id = ? WHERE id = ? AND sender_id = ? AND origin ="
-                " 'import' RETURNING id", (line.sender_id, record_id, line.was))
+                "UPDATE record SET sender_id = ? WHERE id = ? AND origin = 'import' AND sender_id"
+                f" IN ({rows.marks(list(line.moves))}) RETURNING id",
+                (line.sender_id, record_id, *line.moves))
             if moved and line.kind in unread.KINDS:
                 yield from unread.put(record_id)
 

@@ -604,6 +604,15 @@ IMPORTS = [
 TOLD = [
     # How it was found: as bridge.imports.naming has it; what a person said can be put right.
     "ALTER TABLE import_name ADD COLUMN how TEXT NOT NULL DEFAULT ''",
+    # Under whom else the messages of that name may stand in the record; moves: wrongly so. An
+    # import that was broken off has moved some of them.
+    """CREATE TABLE import_name_was (
+        chat_id BIGINT NOT NULL REFERENCES chat(id),
+        name TEXT NOT NULL,
+        person_id BIGINT NOT NULL REFERENCES person(id),
+        moves INTEGER NOT NULL,
+        PRIMARY KEY (chat_id, name, person_id))""",
+    "CREATE INDEX import_name_was_person ON import_name_was (person_id)",
 ]
 
 MIGRATIONS: list[list[str | PerDialect]] = [

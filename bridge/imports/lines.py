@@ -25,13 +25,13 @@ _encoded = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Who(NamedTuple):
-    """Whom a name means. `sure`: a person with a number, no bare name. `was`: another person under
-    whom the messages may stand in the record, and `moves`: they were wrongly put there."""
+    """Whom a name means. `sure`: a person with a number, no bare name. `was`: other persons under
+    whom the messages may stand in the record, and `moves`: those who wrongly have them."""
 
     person_id: int | None
     sure: bool
-    was: int | None = None
-    moves: bool = False
+    was: tuple[int, ...] = ()
+    moves: tuple[int, ...] = ()
 
 
 NOBODY = Who(None, True)

@@ -9,6 +9,7 @@ Who is not found is a person of whom only the name is known, until one of these 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,18 +49,18 @@ class ToldError(ExportError):
 @dataclass(frozen=True)
 class Meant:
     """Whom a name means. `how`: a key of HOW; `person`: None for somebody new; `sender`: the
-    address that is known; `also`: a person who turns out to be the same; `was`: somebody else under
-    whom the messages may stand in the record, and `moves`: wrongly so, for a person said it;
-    `doubt`: a sentence about it; `always`: the name means that person in other files of the group,
-    too."""
+    address that is known; `also`: a person who turns out to be the same; `was`: others under
+    whom the messages may stand in the record, and `moves`: those who wrongly have them, as a person
+    said; `doubt`: a sentence about it; `always`: the name means that person in other files of the
+    group, too."""
 
     name: str
     how: str
     person: Known | None = None
     sender: Sender | None = None
     also: int | None = None
-    was: int | None = None
-    moves: bool = False
+    was: tuple[int, ...] = ()
+    moves: tuple[int, ...] = ()
     doubt: str = ""
     always: bool = True
 
@@ -137,18 +138,27 @@ def _with_others(meant: Meant, known: Known | None, voted: Known | None) -> Mean
     """The same, and what becomes of the other persons whom the name was found to mean, before or by
     what it said: a person of whom only names are known turns out to be the same, unless somebody
     had said that it is they; of all others the messages are known."""
+    was = dict(known.was) if known and meant.always else {}
     if meant.how == "overlap" or (not meant.sure and meant.how != "told"):
-        return meant
+        return _with_was(meant, was)
     others = list({one.id: one for one in (voted, known) if one is not None and (
         meant.person is None or one.id != meant.person.id)}.values())
     also = next((one.id for one in others if one.named and one.how != "told"), None)
     rest = next((one for one in others if one.id != also), None)
     if rest is None:
-        return replace(meant, also=also)
-    moves = meant.how == "told" and rest.how in ("told", "directory")
-    doubt = "" if moves else (f"says the same at the same time as {rest.name}: are they one person "
-                              "with two numbers?")
-    return replace(meant, also=also, was=rest.id, moves=moves, doubt=doubt)
+        return _with_was(replace(meant, also=also), was)
+    was[rest.id] = was.get(rest.id) or (
+        meant.how == "told" and rest.how in ("told", "directory"))
+    doubt = "" if was[rest.id] else (
+        f"says the same at the same time as {rest.name}: are they one person with two numbers?")
+    return _with_was(replace(meant, also=also, doubt=doubt), was)
+
+
+def _with_was(meant: Meant, was: Mapping[int, bool]) -> Meant:
+    others = {other: moves for other, moves in was.items()
+              if meant.person is None or other != meant.person.id}
+    return replace(meant, was=tuple(others),
+                   moves=tuple(other for other, moves in others.items() if moves))
 
 
 async def told(db: Database, people: Sequence[Meant], name: str, value: str
@@ -158,7 +168,8 @@ async def told(db: Database, people: Sequence[Meant], name: str, value: str
 
     def now(before: Meant) -> Meant:
         other = _with_others(said, before.person, None)
-        return replace(other, also=other.also or before.also)
+        was = {one: one in (*before.moves, *other.moves) for one in (*before.was, *other.was)}
+        return _with_was(replace(other, also=other.also or before.also), was)
 
     return tuple(now(meant) if meant.name == name else meant for meant in people)
 
@@ -231,17 +242,23 @@ def settle(chat_id: int, people: Iterable[Meant], seen: Mapping[str, tuple[int, 
         if meant.also is not None and gone.get(meant.also, meant.also) != person_id:
             person_id = yield from _join(person_id, gone.get(meant.also, meant.also), gone)
         if meant.always:
-            yield from imports.remember(chat_id, meant.name, person_id, meant.how)
+            yield from imports.remember(chat_id, meant.name, person_id, meant.how, {
+                gone.get(other, other): other in meant.moves for other in meant.was})
         kept[meant.name] = Who(person_id, meant.sure, meant.was, meant.moves)
-    return {name: who._replace(person_id=gone.get(who.person_id or 0, who.person_id),
-                               was=gone.get(who.was or 0, who.was)) for name, who in kept.items()}
+
+    def now(persons: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(gone.get(person, person) for person in persons)
+
+    return {name: Who(gone.get(who.person_id or 0, who.person_id), who.sure, now(who.was),
+                      now(who.moves)) for name, who in kept.items()}
 
 
 def supposed(people: Iterable[Meant]) -> dict[str, Who]:
     """Who each name would be, with nothing written: persons that are to be made have numbers below
     zero."""
     return {meant.name: Who(meant.person.id if meant.person else -1 - n, meant.sure,
-                            meant.was or meant.also) for n, meant in enumerate(people)}
+                            meant.was + ((meant.also,) if meant.also else ()))
+            for n, meant in enumerate(people)}
 
 
 def _join(person_id: int, other: int, gone: dict[int, int]) -> Unit[int]:
@@ -330,7 +347,9 @@ def write_people(path: Path, people: Mapping[str, str], unknown: Mapping[str, st
         elif name not in before:
             remark = f"  # {unknown[name]}" if not value and name in unknown else ""
             lines.append(_entry(name, value) + remark)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    beside = path.with_name(f".{path.name}.new")  # a crash must not take what people wrote
+    beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    os.replace(beside, path)
 
 
 def _filled(line: str, name: str, value: str) -> str:

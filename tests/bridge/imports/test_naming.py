@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from archive import directory, imports, people
+from archive import directory, imports, merging, people
 from archive.db import Database
 from archive.model import Sender
 from bridge.exports.reader import ExportError
-from bridge.imports import naming
+from bridge.imports import naming, survey
 from tests.bridge.imports.phone import Said, exported, group, held, look, take
 from tests.bridge.imports.test_merging import live
 
@@ -150,7 +150,34 @@ async def test_whom_the_directory_told_wrongly(database: Database, tmp_path: Pat
     assert await by_number(database) == {"923001111111": 2}
 
 
-async def test_one_who_has_two_numbers(database: Database, tmp_path: Path) -> None:
+async def test_putting_right_that_is_broken_off(database: Database, tmp_path: Path,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed when half of the messages are moved, and once more before any is."""
+    monkeypatch.setattr("bridge.exports.reader.BLOCK", 64)
+    monkeypatch.setattr("bridge.exports.reader.AHEAD", 16)
+    monkeypatch.setattr(survey, "PART", 2)
+    monkeypatch.setattr(survey, "_COMPARED", 0)
+    text = exported([Said(n, ALI, f"message {n}") for n in range(8)])
+    await take(database, tmp_path / "a.txt", text, told={ALI: "+923001111111"})
+    for number, parts in (("923001111112", 2), ("923001111113", 0)):
+        with monkeypatch.context() as patched:
+            merge, done = merging.merge, []
+
+            def dies(*args, merge=merge, done=done, parts=parts):
+                done.append(args)
+                if len(done) > parts:
+                    raise RuntimeError("killed")
+                return merge(*args)
+
+            patched.setattr(merging, "merge", dies)
+            with pytest.raises(RuntimeError, match="killed"):
+                await take(database, tmp_path / "a.txt", text, told={ALI: f"+{number}"})
+    taken = await take(database, tmp_path / "a.txt", text, told={ALI: "+923001111113"})
+    assert taken.added == 0 and await by_number(database) == {"923001111113": 8}
+
+
+async def test_one_who_has_two_numbers(database: Database, tmp_path: Path,
+                                       monkeypatch: pytest.MonkeyPatch) -> None:
     """Two phones know two numbers of one person: each message stays one, and it is told."""
     await take(database, tmp_path / "a.txt", exported(TALK), told={ALI: "+92 300 1111111"})
     texts = len(await held(database))
@@ -158,8 +185,10 @@ async def test_one_who_has_two_numbers(database: Database, tmp_path: Path) -> No
                        told={"DEO Sibi": "+92 300 2222222"})
     [told] = [meant for meant in found.people if meant.name == "DEO Sibi"]
     assert told.doubt.startswith("says the same at the same time as Ali Khan")
-    taken = await take(database, tmp_path / "b.txt", told={"DEO Sibi": "+92 300 2222222"})
-    assert taken.added == 0 and len(await held(database)) == texts
+    for compared in (5, 0):  # the second time nothing of the file is compared
+        monkeypatch.setattr(survey, "_COMPARED", compared)
+        taken = await take(database, tmp_path / "b.txt", told={"DEO Sibi": "+92 300 2222222"})
+        assert taken.added == 0 and len(await held(database)) == texts
 
 
 async def test_namesakes_in_two_groups_are_two(database: Database, tmp_path: Path) -> None:
