@@ -203,8 +203,8 @@ async def _ask(db: Database, one: _Import) -> _Import:
     for meant in unknown:
         said = one.found.senders[meant.name]
         while True:
-            answer = _answer(_printable(f"  {meant.name} ({_messages(said.messages)}; "
-                                        f"“{_short(said.sample)}”): "))
+            answer = await _answer(_printable(
+                f"  {meant.name} ({_messages(said.messages)}; “{_short(said.sample)}”): "))
             try:
                 if answer:
                     one.found.people = await naming.told(db, one.found.people, meant.name, answer)
@@ -215,12 +215,14 @@ async def _ask(db: Database, one: _Import) -> _Import:
     return one
 
 
-def _answer(question: str) -> str:
+async def _answer(question: str) -> str:
     """What a person types. The event loop keeps Ctrl-C for itself, and would notice it only behind
-    the answer."""
-    print(question, end="", file=sys.stderr, flush=True)
+    the answer: so it is taken from the loop before anybody is asked, and what the loop has taken
+    until then ends the question here."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        await asyncio.sleep(0)
+        print(question, end="", file=sys.stderr, flush=True)
         return sys.stdin.readline().strip()
     finally:
         signal.signal(signal.SIGINT, before)

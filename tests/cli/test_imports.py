@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import pty
@@ -240,13 +241,35 @@ def test_ctrl_c_ends_a_question(office: Path) -> None:
         os.execv(sys.executable, [sys.executable, "-m", "cli.main", "import", export(office)])
     said, pressed = b"", False
     with contextlib.suppress(OSError):  # Linux's way to say that the other side is closed
-        while select.select([terminal], [], [], 60)[0] and (more := os.read(terminal, 4096)):
-            said += more
+        while select.select([terminal], [], [], 60)[0]:
+            said += os.read(terminal, 4096)
             if not pressed and b"Ali Khan (2 messages" in said:
                 os.write(terminal, b"\x03")
                 pressed = True
-    if not pressed:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)  # it waits for more
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 130
     assert b"broken off; the same command goes on" in said and b"Traceback" not in said
+
+
+def test_ctrl_c_in_the_moment_before_a_question(office: Path, capsys,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event loop has taken it: nobody is asked, rather than asked for ever."""
+    asked = []
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self, *_: object) -> str:
+            asked.append(True)
+            return ""
+
+    def pressed(text: str) -> str:
+        signal.raise_signal(signal.SIGINT)
+        return text
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("cli.imports._printable", pressed)
+    assert take(export(office)) == 130 and not asked
+    assert "broken off; the same command goes on" in capsys.readouterr().err
