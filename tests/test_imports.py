@@ -61,9 +61,10 @@ def allowed(name: str, package: str) -> bool:
 def breaches(package: str) -> list[str]:
     found = []
     for path in sorted((ROOT / package).rglob("*.py")):
-        for name in imports(path):
+        names = list(imports(path))
+        for name in names:
             # `from archive import model` yields `archive` as well: the longer name decides
-            longer = any(other.startswith(name + ".") for other in imports(path))
+            longer = any(other.startswith(name + ".") for other in names)
             if not allowed(name, package) and not (
                     longer and any(may.startswith(name + ".") for may in ARROWS[package])):
                 found.append(f"{path.relative_to(ROOT)} imports {name}")

@@ -59,9 +59,10 @@ def test_words_hold_nothing_that_a_query_language_could_read(text):
 
 
 def test_every_character_folds_for_good():
-    characters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
-    assert [c for c in characters if fold.fold(fold.fold(c)) != fold.fold(c)] == []
-    assert [c for c in characters if fold.tokens(c) != fold.tokens(fold.fold(c))] == []
+    characters = (chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000)
+    folded = [(c, to) for c in characters if (to := fold.fold(c)) != c]  # the others are their own
+    assert [c for c, to in folded if fold.fold(to) != to] == []
+    assert [c for c, to in folded if fold.tokens(c) != fold.tokens(to)] == []
 
 
 def test_punctuation_and_lines_stay():
