@@ -89,7 +89,8 @@ class Registers:
             while await self.read_on():
                 await asyncio.sleep(0)
             try:
-                await asyncio.wait_for(self._work.wait(), EVERY)
+                async with asyncio.timeout(EVERY):
+                    await self._work.wait()
             except TimeoutError:
                 continue
 

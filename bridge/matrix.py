@@ -280,7 +280,8 @@ class Homeserver:
     async def _take(self, transaction: dict[str, Any]) -> None:
         """Keys and the like, before the messages that need them."""
         if not self._ready.is_set():
-            await asyncio.wait_for(self._ready.wait(), 60)
+            async with asyncio.timeout(60):
+                await self._ready.wait()
         if self.encryption:
             await self._asking(self.encryption.take(transaction, self.is_ours))
         signs = transaction.get("ephemeral", transaction.get("de.sorunome.msc2409.ephemeral"))

@@ -246,7 +246,8 @@ async def whatsapp_library(config: Config) -> str:
         env={**os.environ, **config.whatsapp.environment}, stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
     try:
-        out, err = await asyncio.wait_for(child.communicate(), LIBRARY_TIMEOUT)
+        async with asyncio.timeout(LIBRARY_TIMEOUT):
+            out, err = await child.communicate()
     except TimeoutError:
         child.kill()
         await child.wait()

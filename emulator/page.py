@@ -211,7 +211,8 @@ class PhonePage:
                 await response.write(f"data: {latest}\n\n".encode())
                 last = latest
             try:
-                await asyncio.wait_for(self._closing.wait(), LOOK)
+                async with asyncio.timeout(LOOK):
+                    await self._closing.wait()
             except TimeoutError:
                 continue
         return response

@@ -141,7 +141,8 @@ class Pairing:
         wrapped = salt + iv + await _code_cipher(code, salt, iv, ephemeral.public)
         hello.session.send(self._primary_hello(phone, wrapped, hello.ref))
         try:
-            sealed, identity = await asyncio.wait_for(hello.finish, _ANSWER)
+            async with asyncio.timeout(_ANSWER):
+                sealed, identity = await hello.finish
         except TimeoutError as error:
             raise EmulatorError("the client did not answer the pairing code") from error
         self._hellos.remove(hello)
@@ -190,7 +191,8 @@ class Pairing:
             Node("platform", {"name": "android"}),
         ])]))
         try:
-            await asyncio.wait_for(asyncio.shield(pending.signed), _ANSWER)
+            async with asyncio.timeout(_ANSWER):
+                await asyncio.shield(pending.signed)
         except TimeoutError as error:
             raise EmulatorError("the client did not sign its new identity") from error
         finally:

@@ -169,7 +169,8 @@ class Phone:
         for seen in self.seen:
             if predicate(seen):
                 return seen
-        return await asyncio.wait_for(self._emulator.messages.watch(self, predicate), timeout)
+        async with asyncio.timeout(timeout):
+            return await self._emulator.messages.watch(self, predicate)
 
     def chat_jid(self, group: Group) -> str:
         """How this account calls a chat: a direct one by the other's address."""

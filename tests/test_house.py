@@ -63,3 +63,13 @@ def test_every_direct_dependency_is_explained() -> None:
         d for extra in project["optional-dependencies"].values() for d in extra]
     missing = [d for d in named if f"`{d.lower().split('==')[0]}`" not in page]
     assert not missing
+
+
+def test_nothing_waits_in_a_way_that_swallows_a_stop() -> None:
+    """Python 3.11's `asyncio.wait_for` forgets a cancellation that comes together with what it
+    waits for (CPython issue 86296): a loop around it then never ends. `asyncio.timeout` does not.
+    """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    for package in project["tool"]["setuptools"]["packages"]:
+        for path in (ROOT / package.replace(".", "/")).glob("*.py"):
+            assert "asyncio.wait_for(" not in path.read_text(encoding="utf-8"), path

@@ -64,7 +64,8 @@ class Calls:
     async def finish(self) -> None:
         """Before a stop: let the send that is under way come to its end."""
         try:
-            await asyncio.wait_for(self._sending.acquire(), FINISH_LIMIT)
+            async with asyncio.timeout(FINISH_LIMIT):
+                await self._sending.acquire()
         except TimeoutError:
             log.warning("stopping while a message is being sent")
 
@@ -88,7 +89,8 @@ class Calls:
             await self._child.say("begun", {"id": head["id"]})
             sending = asyncio.ensure_future(self._client.send_message(chat, message))
             try:
-                sent = await asyncio.wait_for(asyncio.shield(sending), SEND_LIMIT)
+                async with asyncio.timeout(SEND_LIMIT):
+                    sent = await asyncio.shield(sending)
             except TimeoutError:
                 # Go holds its send lock for ever now: nothing would leave any more.
                 self._child.give_up("the WhatsApp library hung while sending; starting it again")

@@ -226,7 +226,8 @@ class Link:
         if self.state.state in RESTING:
             await self.relink()
         try:
-            await asyncio.wait_for(self._wait_for("qr"), CALL_LIMIT)
+            async with asyncio.timeout(CALL_LIMIT):
+                await self._wait_for("qr")
         except TimeoutError:
             raise LinkError("WhatsApp gave no code to link a phone with: "
                             f"{self.state.detail or self.state.state}") from None
@@ -239,7 +240,8 @@ class Link:
             raise self._refusal("the WhatsApp process is not running")
         call = self._pipe.call(method, head or {}, body)
         try:
-            return await asyncio.wait_for(call, limit)
+            async with asyncio.timeout(limit):
+                return await call
         except TimeoutError:
             raise LinkError(f"WhatsApp did not answer ({method}) within {limit:.0f} s") from None
         except LinkError as error:
@@ -314,7 +316,8 @@ class Link:
         if self._pipe is not None:
             self._pipe.say("stop", {})
         try:
-            await asyncio.wait_for(process.wait(), STOP_LIMIT)
+            async with asyncio.timeout(STOP_LIMIT):
+                await process.wait()
         except TimeoutError:
             log.error("the WhatsApp process did not stop in %.0f s; killing it", STOP_LIMIT)
             process.kill()

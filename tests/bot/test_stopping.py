@@ -5,12 +5,14 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from archive import botbooks
 from archive.botbooks import Outgoing
 from archive.db import open_database
 from bot.clock import Clock
 from bot.outbox import Outbox
+from bot.registers import Registers
 
 
 class Idle(Clock):
@@ -51,5 +53,14 @@ async def test_the_outbox_ends(tmp_path: Path) -> None:
         await db.write(botbooks.retry("t", 2**53, "the homeserver is away"))
         outbox = Outbox(db, None)  # type: ignore[arg-type]  # it sends nothing before that moment
         await ends(outbox.run, outbox.wake)
+    finally:
+        await db.close()
+
+
+async def test_the_registers_end(tmp_path: Path) -> None:
+    db = await open_database(f"sqlite:{tmp_path / 'a.sqlite'}")
+    try:
+        registers = Registers(db, ZoneInfo("Asia/Karachi"))
+        await ends(registers.run, registers.wake)
     finally:
         await db.close()
