@@ -17,6 +17,26 @@ pytest_plugins = ["tests.homeserver"]
 LOG_LINES, LOG_AGE_S = 60, 300  # what a failure shows of the parts' own logs
 
 
+class _AtOnce:
+    """Names a test when it fails, not only at the end: a run may be ended from outside."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal is not None:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            why = f": {crash.message.splitlines()[0]}" if crash and crash.message else ""
+            terminal.write(f"\n{report.nodeid} failed in its {report.when}{why}\n")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With several processes, the one that prints."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_AtOnce(config))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """A test that fails shows what the bridge, the bot and Synapse wrote while it ran: they are
