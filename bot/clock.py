@@ -69,7 +69,7 @@ class Clock:
                 await self.listen()
             left = EVERY - (loop.time() - looked)
             try:
-                async with asyncio.timeout(left):  # wait_for may swallow a cancel (Python 3.11)
+                async with asyncio.timeout(left):
                     await self._wake.wait()
             except TimeoutError:
                 continue

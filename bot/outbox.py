@@ -45,7 +45,7 @@ class Outbox:
                 await self._start_due()
                 delay = await self._next_delay()
                 try:
-                    async with asyncio.timeout(delay):  # wait_for may swallow a cancel (3.11)
+                    async with asyncio.timeout(delay):
                         await self._wake.wait()
                 except TimeoutError:
                     continue

@@ -160,7 +160,7 @@ class Recorder:
             due = await queue.next_due(self._db, LANE)
             wait = None if due is None else max(0.05, (due - _now()) / 1000)
             try:
-                async with asyncio.timeout(wait):  # wait_for may swallow a cancel (Python 3.11)
+                async with asyncio.timeout(wait):
                     await self._work.wait()
             except TimeoutError:
                 continue

@@ -75,6 +75,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         return asyncio.run(_run(config, args))
     except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # the terminal's ^C stands in the line of a question or a bar
         print("daftar: broken off; the same command goes on with it, and nothing comes in twice",
               file=sys.stderr)
         raise

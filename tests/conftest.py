@@ -27,8 +27,8 @@ class _AtOnce:
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if report.failed and terminal is not None:
             crash = getattr(report.longrepr, "reprcrash", None)
-            why = f": {crash.message.splitlines()[0]}" if crash and crash.message else ""
-            terminal.write(f"\n{report.nodeid} failed in its {report.when}{why}\n")
+            why = (crash.message if crash else str(report.longrepr)).partition("\n")[0]
+            terminal.write(f"\n{report.nodeid} failed: {why}\n")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -282,7 +282,7 @@ class Link:
                 self._note("disconnected", self._obituary(code))
             log.warning("the WhatsApp process ended (%s); starting it again in %.2f s", code, delay)
             with contextlib.suppress(TimeoutError):  # unless a person is quicker
-                async with asyncio.timeout(delay):  # wait_for may swallow a cancel (Python 3.11)
+                async with asyncio.timeout(delay):
                     await self._again.wait()
 
     async def _run_child(self) -> int:

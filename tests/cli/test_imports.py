@@ -249,7 +249,7 @@ def test_ctrl_c_ends_a_question(office: Path) -> None:
         os.kill(pid, signal.SIGKILL)  # it waits for more
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 130
-    assert b"broken off; the same command goes on" in said and b"Traceback" not in said
+    assert b"\ndaftar: broken off; the same command goes on" in said and b"Traceback" not in said
 
 
 def test_ctrl_c_in_the_moment_before_a_question(office: Path, capsys,
